@@ -1,0 +1,120 @@
+/** The connector against the sandbox: paging with traps, time zones, faults. */
+import { startSandbox, type Sandbox } from '@floyo/sandbox';
+import { readConfig } from '@floyo/shared/config';
+import { WindowTooLargeError } from '@floyo/shared/errors';
+import { collect, createTestIo } from '@floyo/shared/testing/vendor';
+import { addDays, dayOf } from '@floyo/shared/window';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+
+import { metaConfig, type MetaConfig } from './config.ts';
+import { meta } from './index.ts';
+import { insights, type Insight } from './streams/insights.ts';
+
+/** Saturday evening in Europe, Sunday morning in Tokyo. */
+const NOW = '2026-11-21T21:00:00Z';
+
+let sandbox: Sandbox;
+let config: MetaConfig;
+beforeAll(async () => {
+  sandbox = await startSandbox({ now: NOW });
+  const read = readConfig(metaConfig, sandbox.env);
+  if (read === undefined) throw new Error('the sandbox does not configure Meta');
+  config = read;
+});
+afterAll(() => sandbox.close());
+afterEach(() => sandbox.faults.clear());
+
+const [US = '', , TOKYO = ''] = ['1010035716096012', '2040118820417733', '3071290443350986'];
+
+async function read(account: string, daysBack: number, options: { readonly config?: Partial<MetaConfig> } = {}): Promise<Insight[]> {
+  const io = createTestIo({ now: NOW });
+  const session = await meta.open({ ...config, ...options.config }, account, io);
+  const today = dayOf(io.now(), session.timezone);
+  const window = { from: addDays(today, -daysBack), to: addDays(today, 1) };
+  const records = await collect(insights.readDays(session, window, io));
+  return z.array(insights.schema).parse(records);
+}
+
+test('a first run reads every ad of 28 days and today, whatever its pages look like', async () => {
+  const records = await read(US, 28);
+  const keys = records.map(({ ad_id: ad, date_start: day }) => `${ad} ${day}`);
+  expect(new Set(keys).size).toBe(keys.length);
+  const days = new Set(records.map(({ date_start: day }) => day));
+  expect([days.size, [...days].sort().at(-1)]).toEqual([29, '2026-11-21']);
+});
+
+test('deleted ads keep their spend: the ads add up to what the account spent', async () => {
+  const records = await read(US, 28);
+  const range = JSON.stringify({ since: '2026-10-24', until: '2026-11-21' });
+  const url = `${config.baseUrl}/v26.0/act_${US}/insights?${new URLSearchParams({ level: 'account', time_range: range, fields: 'spend,impressions' })}`;
+  const answer: unknown = await (await fetch(url, { headers: { authorization: `Bearer ${config.accessToken}` } })).json();
+  const [total] = z.object({ data: z.array(z.object({ spend: z.string(), impressions: z.string() })) }).parse(answer).data;
+  const cents = records.reduce((sum, { spend }) => sum + Math.round(Number(spend) * 100), 0);
+  expect(cents).toBe(Math.round(Number(total?.spend) * 100));
+  expect(records.reduce((sum, { impressions }) => sum + Number(impressions), 0)).toBe(Number(total?.impressions));
+});
+
+test("an account east of UTC has its own today, in the zone's name and not its offset", async () => {
+  const records = await read(TOKYO, 1);
+  expect(records.map(({ date_start: day }) => day).sort().at(-1)).toBe('2026-11-22');
+  expect(await meta.open(config, TOKYO, createTestIo({ now: NOW }))).toMatchObject({ timezone: 'Asia/Tokyo', currency: 'GBP' });
+});
+
+test('rows carry what the account was opened with', async () => {
+  const io = createTestIo({ now: NOW });
+  const session = await meta.open(config, TOKYO, io);
+  const [record] = await read(TOKYO, 3);
+  if (record === undefined) throw new Error('no record');
+  const rows = insights.toRows(record, session, io.reporting).spend ?? [];
+  expect(rows).toMatchObject([{ source: 'meta', account_id: TOKYO, account_timezone: 'Asia/Tokyo', currency: 'GBP' }]);
+});
+
+describe('faults', () => {
+  test.each([
+    ['server_error', undefined],
+    ['not_json', undefined],
+    ['reset', undefined],
+    ['truncated', undefined],
+    ['truncated', { mode: 'rows' }],
+  ] as const)('%s %j for a moment changes nothing', async (kind, value) => {
+    const before = await read(US, 7);
+    sandbox.faults.add({ vendor: 'meta', kind, path: '/insights', times: 2, value });
+    expect(await read(US, 7)).toEqual(before);
+  });
+
+  test.each([
+    ['wrong_token', 'auth', 'the access token has expired'],
+    ['permission', 'permission', 'permission'],
+    ['missing_scope', 'permission', 'permission'],
+    ['wrong_version', 'contract', 'v24.0'],
+  ] as const)('%s fails at once with advice', async (kind, type, words) => {
+    sandbox.faults.add({ vendor: 'meta', kind, path: '/insights' });
+    sandbox.log.clear();
+    await expect(read(US, 2)).rejects.toMatchObject({
+      type,
+      retryable: false,
+      message: expect.stringContaining(words),
+      advice: expect.stringMatching(/\w/),
+    });
+    expect(sandbox.log.entries.filter(({ path }) => path.endsWith('/insights'))).toHaveLength(1);
+  });
+
+  test('too much data asks for fewer days', async () => {
+    sandbox.faults.add({ vendor: 'meta', kind: 'too_large', times: -1, value: { maxDays: 7 } });
+    await expect(read(US, 28)).rejects.toBeInstanceOf(WindowTooLargeError);
+    expect((await read(US, 6)).length).toBeGreaterThan(0);
+  });
+
+  test('too large a page is read in smaller ones', async () => {
+    const before = await read(US, 28);
+    sandbox.faults.add({ vendor: 'meta', kind: 'too_large', times: -1, value: { maxLimit: 60 } });
+    expect(await read(US, 28)).toEqual(before);
+  });
+
+  test('an unknown account, an expired version', async () => {
+    await expect(read('42', 1)).rejects.toMatchObject({ type: 'permission' });
+    await expect(read(US, 1, { config: { apiVersion: 'v24.0' } })).rejects.toMatchObject({ type: 'contract' });
+    await expect(read(US, 1, { config: { accessToken: 'other' } })).rejects.toMatchObject({ type: 'auth' });
+  });
+});

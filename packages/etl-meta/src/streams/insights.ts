@@ -1,0 +1,174 @@
+/**
+ * One row per ad and day of the ad account's calendar: what was spent and what came of it.
+ * Owns the request, the record's shape and its mapping to `spend`.
+ * https://developers.facebook.com/docs/marketing-api/reference/ads-insights
+ */
+import { defineStream, type Account, type LoadRows } from '@floyo/shared/connector';
+import { PipelineError } from '@floyo/shared/errors';
+import { addDays, isDay, type DayWindow } from '@floyo/shared/window';
+import { z } from 'zod';
+
+import type { MetaClient } from '../client.ts';
+
+/** One ad account, opened. */
+export interface MetaSession extends Account {
+  readonly currency: string;
+  readonly conversionAction: string;
+  readonly client: MetaClient;
+}
+
+/** The fields asked for. No action_breakdowns and no attribution windows: both change which conversions come. */
+export const FIELDS = [
+  ...['account_id', 'account_currency', 'campaign_id', 'campaign_name', 'adset_id', 'adset_name', 'ad_id', 'ad_name'],
+  ...['spend', 'impressions', 'clicks', 'inline_link_clicks', 'reach', 'actions', 'action_values'],
+  ...['objective', 'attribution_setting'],
+] as const;
+
+/** Every status an ad can have. Without this filter act_X/insights?level=ad leaves deleted ads out, with their spend. */
+export const EFFECTIVE_STATUSES = [
+  ...['ACTIVE', 'PAUSED', 'DELETED', 'ARCHIVED', 'CAMPAIGN_PAUSED', 'ADSET_PAUSED', 'DISAPPROVED'],
+  ...['PENDING_REVIEW', 'PREAPPROVED', 'PENDING_BILLING_INFO', 'IN_PROCESS', 'WITH_ISSUES'],
+] as const;
+
+// Every number of Meta is a text. What is zero is left out.
+const decimal = z.string().regex(/^\d+(\.\d+)?$/, 'is not a decimal number');
+const count = z.string().regex(/^\d+$/, 'is not a count');
+const id = z.string().regex(/^\d+$/, 'is not an id');
+const day = z.string().refine(isDay, 'is not a day');
+const actionSchema = z.looseObject({ action_type: z.string(), value: decimal });
+type Action = z.infer<typeof actionSchema>;
+
+export const insightSchema = z.object({
+  account_id: id,
+  account_currency: z.string(),
+  campaign_id: id,
+  campaign_name: z.string().optional(),
+  adset_id: id,
+  adset_name: z.string().optional(),
+  ad_id: id,
+  ad_name: z.string().optional(),
+  date_start: day,
+  date_stop: day,
+  spend: decimal.default('0'),
+  impressions: count.default('0'),
+  clicks: count.default('0'),
+  inline_link_clicks: count.default('0'),
+  reach: count.optional(),
+  actions: z.array(actionSchema).default([]),
+  action_values: z.array(actionSchema).default([]),
+  objective: z.string().optional(),
+  attribution_setting: z.string().optional(),
+});
+export type Insight = z.infer<typeof insightSchema>;
+
+const identitySchema = insightSchema.pick({ ad_id: true, date_start: true });
+const placeSchema = z
+  .object({ account_id: z.unknown(), account_currency: z.unknown(), date_start: z.unknown(), date_stop: z.unknown() })
+  .partial();
+
+export const insights = defineStream<MetaSession, Insight>({
+  name: 'insights',
+  parent: {
+    table: 'spend',
+    key: ['external_id', 'date'],
+    scope: (accountId) => ({ source: 'meta', account_id: accountId }),
+  },
+  children: [],
+  calendar: 'account',
+  firstRun: { daysBack: 28 },
+  // "Insights […] do not change after 28 days": until then each day is read again in every run.
+  restatementDays: 28,
+  // The first run's 28 days and today are one request; what is too much for Meta is halved by the runner.
+  maxWindowDays: 29,
+  schema: insightSchema,
+  identify(record) {
+    const known = identitySchema.safeParse(record);
+    return known.success ? { externalId: `meta:${known.data.ad_id}`, date: known.data.date_start } : undefined;
+  },
+  async *readDays(session, window, io) {
+    for await (const page of session.client.readInsights(io.http, session.id, insightsParameters(window))) {
+      for (const record of page) refuseForeignRecord(record, session, window);
+      yield page;
+    }
+  },
+  toRows: toSpendRow,
+});
+
+/** The query of one window; Meta's `until` is included. */
+export function insightsParameters({ from, to }: DayWindow): Readonly<Record<string, string>> {
+  return {
+    level: 'ad',
+    time_increment: '1',
+    time_range: JSON.stringify({ since: from, until: addDays(to, -1) }),
+    fields: FIELDS.join(','),
+    filtering: JSON.stringify([{ field: 'ad.effective_status', operator: 'IN', value: EFFECTIVE_STATUSES }]),
+  };
+}
+
+/** A record of another account, currency or time says that the answer is not to what was asked: none of it is loaded. */
+function refuseForeignRecord(record: unknown, session: MetaSession, { from, to }: DayWindow): void {
+  const place = placeSchema.safeParse(record).data ?? {};
+  const { account_id: account, account_currency: currency, date_start: start, date_stop: stop } = place;
+  const wrong: string[] = [];
+  if (typeof account === 'string' && account !== session.id) wrong.push(`account ${account}`);
+  if (typeof currency === 'string' && currency !== session.currency)
+    wrong.push(`currency ${currency} where the account has ${session.currency}`);
+  if (typeof start === 'string' && isDay(start)) {
+    if (start < from || start >= to) wrong.push(`day ${start}`);
+    if (start !== stop) wrong.push(`several days in one row (${start} to ${String(stop)})`);
+  }
+  if (wrong.length === 0) return;
+  throw new PipelineError({
+    type: 'contract',
+    message: `Meta answered with something that was not asked for: ${wrong.join(', ')}`,
+    advice: "Nothing of this window was loaded. If the account's currency or time zone was changed, ask Meta which days moved and run a backfill.",
+    context: { account: session.id, window: { from, to } },
+  });
+}
+
+function toSpendRow(record: Insight, session: MetaSession): LoadRows {
+  const { actions, action_values: actionValues, objective, attribution_setting: attributionSetting } = record;
+  return {
+    spend: [
+      {
+        external_id: `meta:${record.ad_id}`,
+        date: record.date_start,
+        source: 'meta',
+        account_id: session.id,
+        account_timezone: session.timezone,
+        campaign_id: record.campaign_id,
+        campaign_name: record.campaign_name ?? null,
+        ad_group_id: record.adset_id,
+        ad_group_name: record.adset_name ?? null,
+        ad_id: record.ad_id,
+        ad_name: record.ad_name ?? null,
+        currency: session.currency,
+        spend: record.spend,
+        impressions: record.impressions,
+        clicks: record.clicks,
+        link_clicks: record.inline_link_clicks,
+        reach: record.reach ?? null,
+        conversions: valueOf(actions, session.conversionAction),
+        conversion_value: valueOf(actionValues, session.conversionAction),
+        raw: JSON.stringify({
+          actions: sortByType(actions),
+          action_values: sortByType(actionValues),
+          objective,
+          attribution_setting: attributionSetting,
+        }),
+      },
+    ],
+  };
+}
+
+/** Action types overlap and are never added up: the one configured type counts, '0' when Meta leaves it out. */
+function valueOf(list: readonly Action[], type: string): string {
+  const found = list.filter((action) => action.action_type === type);
+  if (found.length > 1) throw new Error(`actions: ${type} is there ${found.length} times`);
+  return found[0]?.value ?? '0';
+}
+
+/** In a fixed order: Meta promises none, and a list in another order would look like a change. */
+function sortByType(list: readonly Action[]): Action[] {
+  return list.toSorted((left, right) => (left.action_type < right.action_type ? -1 : 1));
+}

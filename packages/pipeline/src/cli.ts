@@ -1,0 +1,190 @@
+/**
+ * The command line: words to commands, and errors to exit codes (0 done; 1 an agent failed; 2 wrong usage or
+ * configuration). One table of contents; each command is a file in commands/.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+
+import { ConfigError, PipelineError, toPipelineError } from '@floyo/shared/errors';
+import { createRedactor } from '@floyo/shared/redact';
+import { isDay } from '@floyo/shared/window';
+
+import { type App, createApp, type World } from './app.ts';
+import { backfillCommand } from './commands/backfill.ts';
+import { demoCommand } from './commands/demo.ts';
+import { etlCommand } from './commands/etl.ts';
+import { metricsCommand } from './commands/metrics.ts';
+import { migrateCommand } from './commands/migrate.ts';
+import { rejectsListCommand, rejectsReplayCommand } from './commands/rejects.ts';
+import { runCommand } from './commands/run.ts';
+import { scheduleCommand } from './commands/schedule.ts';
+import { statusCommand } from './commands/status.ts';
+import { unlockCommand } from './commands/unlock.ts';
+import { paint } from './print/style.ts';
+import { readSecrets } from './sources.ts';
+
+const DEFAULT_WAIT = '10m';
+
+/** Runs one command line and returns the exit code; nothing is thrown. */
+export async function runCli(argv: readonly string[], world: World): Promise<number> {
+  let exitCode = 0;
+  const action =
+    <Arguments extends unknown[]>(command: (app: App, ...rest: Arguments) => Promise<number>) =>
+    async (...rest: Arguments) => {
+      exitCode = await command(createApp(world, argv.includes('--json')), ...rest);
+    };
+  const program = createProgram(action, world);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    return reportFailure(error, argv.includes('--json'), world);
+  }
+}
+
+type Action = <Arguments extends unknown[]>(
+  command: (app: App, ...rest: Arguments) => Promise<number>,
+) => (...rest: Arguments) => Promise<void>;
+
+function createProgram(action: Action, { streams }: World): Command {
+  const json = ['--json', 'one JSON document on standard output, logs on standard error'] as const;
+  const wait = () =>
+    new Option('--wait <duration>', 'how long to wait for the lock, e.g. 90s, 10m, 1h')
+      .argParser(parseDuration)
+      .default(parseDuration(DEFAULT_WAIT), DEFAULT_WAIT);
+  const program = new Command('floyo')
+    .description("Floyo's data pipeline: ad spend, orders and rates into Postgres, daily metrics out of it.")
+    .configureOutput({ writeOut: (text) => streams.stdout.write(text), writeErr: () => undefined })
+    .showHelpAfterError(false)
+    .exitOverride();
+
+  program
+    .command('migrate')
+    .description('apply the migrations')
+    .option(...json)
+    .action(action(migrateCommand));
+  program
+    .command('run')
+    .description('one pipeline run: every configured source in order, then metrics')
+    .option('--only <sources>', 'only these sources, e.g. meta,shopify', parseList)
+    .option('--dry-run', 'show what would be read; calls no vendor and writes nothing')
+    .addOption(wait())
+    .option(...json)
+    .action(action(runCommand));
+  program
+    .command('etl')
+    .argument('<source>', 'fx, meta, tiktok or shopify')
+    .description('one source, then metrics')
+    .addOption(wait())
+    .option(...json)
+    .action(action(etlCommand));
+  program
+    .command('backfill')
+    .description('read whole days again, newest first, then metrics; resumes where it was interrupted')
+    .requiredOption('--source <source>', 'the source')
+    .requiredOption('--from <day>', 'first day, YYYY-MM-DD', parseDay)
+    .requiredOption('--to <day>', 'last day, included', parseDay)
+    .option('--account <id>', 'only this account')
+    .option('--dry-run', 'show what would be read; calls no vendor and writes nothing')
+    .addOption(wait())
+    .option(...json)
+    .action(action(backfillCommand));
+  program
+    .command('metrics')
+    .description('compute what is dirty or due, or a range, or all')
+    .option('--from <day>', 'first day, YYYY-MM-DD', parseDay)
+    .option('--to <day>', 'last day, included', parseDay)
+    .option('--full', 'every day')
+    .addOption(wait())
+    .option(...json)
+    .action(action(metricsCommand));
+  program
+    .command('status')
+    .description('lock, last runs, freshness of every source and account, backlog, rejects')
+    .option(...json)
+    .action(action(statusCommand));
+  const rejects = program.command('rejects').description('records that were set aside');
+  rejects
+    .command('list')
+    .description('show them with their reasons')
+    .option(...json)
+    .action(action(rejectsListCommand));
+  rejects
+    .command('replay')
+    .description('map and load them again, after a fix')
+    .addOption(wait())
+    .option(...json)
+    .action(action(rejectsReplayCommand));
+  program
+    .command('unlock')
+    .description('show who holds the lock since when')
+    .option('--force', "end the holder's database session")
+    .option(...json)
+    .action(action(unlockCommand));
+  program
+    .command('schedule')
+    .description('stay up and run on a cron expression')
+    .option('--cron <expression>', 'when', '17 * * * *')
+    .option('--timezone <name>', 'the time zone of the expression', 'UTC')
+    .action(action(scheduleCommand));
+  program
+    .command('demo')
+    .description('everything on an embedded Postgres with local vendors, from nothing')
+    .option('--keep', 'stay up afterwards, database and vendors')
+    .option(...json)
+    .action(action(demoCommand));
+  return program;
+}
+
+function reportFailure(thrown: unknown, json: boolean, world: World): number {
+  const redactor = createRedactor(readSecrets(world.env));
+  const error =
+    thrown instanceof CommanderError
+      ? new ConfigError([{ variable: 'usage', message: thrown.message.replace(/^error: /, '') }], 'usage')
+      : toPipelineError(thrown);
+  const { stdout, stderr } = world.streams;
+  if (error instanceof ConfigError) {
+    const problems = error.problems.map(({ variable, message }) => ({
+      variable,
+      message: redactor.text(message),
+    }));
+    if (json) stdout.write(`${JSON.stringify({ error: { code: error.code, problems } })}\n`);
+    for (const { variable, message } of problems)
+      stderr.write(`${paint('red', '✗', stderr)} ${variable} ${message}\n`);
+    return 2;
+  }
+  const message = redactor.text(error.message);
+  const advice = error.advice === undefined ? null : redactor.text(error.advice);
+  if (json)
+    stdout.write(
+      `${JSON.stringify({ error: { code: error.type, severity: error.severity, message, advice } })}\n`,
+    );
+  stderr.write(`${paint('red', '✗', stderr)} ${message}\n${advice === null ? '' : `  → ${advice}\n`}`);
+  if (error.type === 'internal') stderr.write(`${redactor.text(stackOf(error))}\n`);
+  return 1;
+}
+
+function stackOf(error: PipelineError): string {
+  return error.cause instanceof Error ? (error.cause.stack ?? '') : (error.stack ?? '');
+}
+
+function parseDay(text: string): string {
+  if (!isDay(text)) throw new InvalidArgumentError('It must be a day that exists, YYYY-MM-DD.');
+  return text;
+}
+
+function parseList(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+/** `90s`, `10m`, `1h` or plain seconds, in milliseconds. */
+function parseDuration(text: string): number {
+  const match = /^(\d+)(s|m|h)?$/.exec(text);
+  const factor = { s: 1_000, m: 60_000, h: 3_600_000 }[match?.[2] ?? 's'];
+  if (match?.[1] === undefined || factor === undefined)
+    throw new InvalidArgumentError('It must be a duration such as 90s, 10m or 1h.');
+  return Number(match[1]) * factor;
+}

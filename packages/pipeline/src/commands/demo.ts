@@ -1,0 +1,132 @@
+/**
+ * `pnpm demo`: the whole pipeline from nothing, on an embedded Postgres of its own and local servers that speak the
+ * vendors' protocols. Two days pass, a quarter is backfilled, and the daily metrics are shown.
+ */
+import { join } from 'node:path';
+
+import { sql } from 'kysely';
+import { Temporal } from 'temporal-polyfill';
+
+import { startSandbox } from '@floyo/sandbox';
+import { removeEmbedded } from '@floyo/shared/embedded';
+import { addDays, dayOf } from '@floyo/shared/window';
+
+import { type App, createApp, openAppDatabase, print, runWatched } from '../app.ts';
+import type { Database } from '../database.ts';
+import { formatRun } from '../print/run-printer.ts';
+import { formatTable, paint } from '../print/style.ts';
+import type { RunDocument } from '../run.ts';
+
+const DAYS_SHOWN = 10;
+const BACKFILL_DAYS = 90;
+
+export async function demoCommand(base: App, options: { readonly keep?: boolean }): Promise<number> {
+  const home = join(base.settings.config.home, 'demo');
+  await removeEmbedded(home);
+  const now = Temporal.Instant.from(
+    base.settings.config.now ?? Temporal.Now.instant().toString({ smallestUnit: 'second' }),
+  );
+  const yesterday = now.subtract({ hours: 24 });
+  await using sandbox = await disposable(startSandbox({ now: yesterday.toString() }));
+  const env = { ...sandbox.env, FLOYO_HOME: home, ...passedOn(base.env) };
+  const at = (instant: Temporal.Instant) => {
+    sandbox.clock.set(instant.toString());
+    return createApp({ ...base, env: { ...env, FLOYO_NOW: instant.toString() } }, base.json);
+  };
+  const say = (text: string) => base.streams.stderr.write(`\n${paint('bold', text, base.streams.stderr)}\n`);
+
+  const first = at(yesterday);
+  await using database = await openAppDatabase(first);
+  const documents: RunDocument[] = [];
+  const run = async (app: App, work: Parameters<typeof runWatched>[2]['work'], only?: string) => {
+    const sources = app.settings.sources.filter(
+      ({ connector }) => only === undefined || connector.source === only,
+    );
+    documents.push(
+      await runWatched(app, database, { kind: 'demo', sources, work, waitMs: 60_000, skipWhenBusy: false }),
+    );
+  };
+  say(`1. A first run, as of ${yesterday.toString()}: ads from 28 days back, orders from 60`);
+  await run(first, { kind: 'scheduled' });
+  say('2. A day later: new days arrive, the vendors restate old ones, orders are refunded');
+  const second = at(now);
+  await run(second, { kind: 'scheduled' });
+  say(`3. A backfill of ${BACKFILL_DAYS} days of Meta ads, newest first`);
+  const today = dayOf(now, 'UTC');
+  await run(
+    second,
+    { kind: 'backfill', window: { from: addDays(today, -BACKFILL_DAYS), to: today } },
+    'meta',
+  );
+
+  const metrics = await readMetrics(database, addDays(today, -DAYS_SHOWN));
+  print(
+    base,
+    { runs: documents, metrics },
+    [
+      ...documents.map((document) => formatRun(document, base.streams)),
+      '',
+      formatMetrics(metrics),
+      '',
+      `Look around: FLOYO_HOME=${home} pnpm floyo status`,
+      'Or keep it running, database and vendors, with: pnpm demo --keep',
+    ].join('\n'),
+  );
+  if (options.keep === true) await stayUp(base, database, env);
+  return documents.every(({ status }) => status === 'succeeded') ? 0 : 1;
+}
+
+/** A demo shows what the project does, not what the environment of its user is set to. */
+function passedOn(env: App['env']): Record<string, string> {
+  const names = ['FLOYO_LOG_LEVEL', 'GITHUB_ACTIONS', 'GITHUB_STEP_SUMMARY'];
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+}
+
+async function disposable<T extends { close(): Promise<void> }>(
+  starting: Promise<T>,
+): Promise<T & AsyncDisposable> {
+  const server = await starting;
+  return Object.assign(server, { [Symbol.asyncDispose]: () => server.close() });
+}
+
+const SHOWN = ['ad_spend', 'orders', 'net_sales', 'aov', 'new_customers', 'cac', 'blended_roas'] as const;
+
+interface MetricsDay {
+  readonly date: string;
+  readonly status: string;
+  readonly values: Readonly<Record<string, string | null>>;
+}
+
+async function readMetrics({ session }: Database, since: string): Promise<MetricsDay[]> {
+  const { rows } = await sql<{ date: string; status: string; values: Record<string, string | null> }>`
+    select date,
+      case when bool_or(status = 'incomplete') then 'incomplete' when bool_or(status = 'provisional') then 'provisional' else 'final' end as status,
+      jsonb_object_agg(metric, round(value, 2)::text) as values
+    from daily_metrics where dimensions = '{}' and metric = any (${sql.val([...SHOWN])}) and date > ${since}::date
+    group by date order by date`.execute(session.db);
+  return rows;
+}
+
+function formatMetrics(days: readonly MetricsDay[]): string {
+  const rows = days.map(({ date, status, values }) => [
+    date,
+    ...SHOWN.map((name) => values[name] ?? '–'),
+    status,
+  ]);
+  return formatTable(
+    ['day', ...SHOWN, 'status'],
+    rows,
+    SHOWN.map((_, index) => index + 1),
+  );
+}
+
+async function stayUp(app: App, database: Database, env: Readonly<Record<string, string>>): Promise<void> {
+  const lines = Object.entries(env).map(([name, value]) => `export ${name}=${value}`);
+  app.streams.stderr.write(
+    `\nDatabase: ${database.url}\nVendors, to be used from another terminal:\n${lines.join('\n')}\nStop with Ctrl-C.\n`,
+  );
+  await new Promise<void>((resolve) => {
+    app.signal.addEventListener('abort', () => resolve(), { once: true });
+    if (app.signal.aborted) resolve();
+  });
+}

@@ -1,0 +1,19 @@
+/** `floyo etl <source>`: one source, then metrics. */
+import { type App, openAppDatabase, runAndReport } from '../app.ts';
+import { pickSources } from '../sources.ts';
+
+export async function etlCommand(
+  app: App,
+  source: string,
+  options: { readonly wait: number },
+): Promise<number> {
+  const sources = pickSources(app.settings, [source], '<source>');
+  await using database = await openAppDatabase(app);
+  return runAndReport(app, database, {
+    kind: 'source',
+    sources,
+    work: { kind: 'scheduled' },
+    waitMs: options.wait,
+    skipWhenBusy: false,
+  });
+}

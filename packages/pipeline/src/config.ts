@@ -1,0 +1,103 @@
+/** The pipeline's own variables: database, reporting, alerts, and the knobs of tests and operations. */
+import { Temporal } from 'temporal-polyfill';
+import { z } from 'zod';
+
+import { defineConfig } from '@floyo/shared/config';
+import { floyoHome } from '@floyo/shared/paths';
+import { isTimezone } from '@floyo/shared/window';
+
+const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
+
+const optionalUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional();
+
+export const pipelineConfig = defineConfig({
+  optional: false,
+  variables: {
+    DATABASE_URL: {
+      description: 'Postgres, direct or session-mode connection; unset: the embedded Postgres in .floyo/',
+      secret: true,
+      example: 'postgresql://postgres.<project>:<password>@<region>.pooler.supabase.com:5432/postgres',
+      schema: z
+        .string()
+        .refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), {
+          error: 'must look like postgresql://user:password@host:5432/database',
+        })
+        .optional(),
+    },
+    REPORTING_TIMEZONE: {
+      description: 'the time zone of business days, an IANA name',
+      example: 'Europe/Berlin',
+      schema: z
+        .string()
+        .refine(isTimezone, { error: 'is no time zone name such as Europe/Berlin or UTC' })
+        .default('UTC'),
+    },
+    REPORTING_CURRENCY: {
+      description: 'the currency of metrics, an ISO 4217 code',
+      example: 'EUR',
+      schema: z
+        .string()
+        .refine((code) => CURRENCIES.has(code), { error: 'is no ISO 4217 currency code such as USD or EUR' })
+        .default('USD'),
+    },
+    ALERT_WEBHOOK_URL: {
+      description: 'Slack-compatible webhook that a failed or partial run posts to',
+      secret: true,
+      schema: optionalUrl,
+    },
+    FLOYO_NOW: {
+      description: 'an instant to take for now: tests, replays',
+      schema: z
+        .string()
+        .refine(isInstant, { error: 'must be an instant such as 2026-11-21T09:00:00Z' })
+        .optional(),
+    },
+    FLOYO_HOME: {
+      description: 'where the embedded Postgres keeps its data; unset: .floyo in the repository',
+      schema: z.string().default(floyoHome),
+    },
+    FLOYO_LOG_LEVEL: {
+      description: 'how much is logged to standard error: silent, error, warn, info or debug',
+      schema: z
+        .enum(['silent', 'error', 'warn', 'info', 'debug'], {
+          error: 'must be silent, error, warn, info or debug',
+        })
+        .optional(),
+    },
+    FLOYO_RETRY_BASE_MS: {
+      description: 'the pause before the first retry, in milliseconds; it doubles each time',
+      schema: milliseconds(1_000),
+    },
+    FLOYO_WAIT_BUDGET_MS: {
+      description:
+        'how long an account may wait for its vendor in one run before it is paused, in milliseconds',
+      schema: milliseconds(300_000),
+    },
+  },
+  build: (values) => ({
+    databaseUrl: values.DATABASE_URL,
+    reporting: { timezone: values.REPORTING_TIMEZONE, currency: values.REPORTING_CURRENCY },
+    alertWebhookUrl: values.ALERT_WEBHOOK_URL,
+    now: values.FLOYO_NOW,
+    home: values.FLOYO_HOME,
+    logLevel: values.FLOYO_LOG_LEVEL,
+    http: { retryBaseMs: values.FLOYO_RETRY_BASE_MS, waitBudgetMs: values.FLOYO_WAIT_BUDGET_MS },
+  }),
+});
+
+function milliseconds(fallback: number) {
+  return z
+    .string()
+    .regex(/^\d{1,7}$/, { error: 'must be a whole number of milliseconds' })
+    .transform(Number)
+    .default(fallback);
+}
+
+function isInstant(text: string): boolean {
+  try {
+    Temporal.Instant.from(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,118 @@
+/** Opens the database that a command works on: the one of DATABASE_URL, or the embedded one, and checks what it is. */
+import { sql } from 'kysely';
+
+import { syncDefinitions } from '@floyo/metrics';
+import { connect, type Session } from '@floyo/shared/db';
+import { acquireEmbedded } from '@floyo/shared/embedded';
+import { ConfigError } from '@floyo/shared/errors';
+import { assertSessionMode } from '@floyo/shared/lock';
+import type { Logger } from '@floyo/shared/log';
+import { migrate, pendingMigrations } from '@floyo/shared/migrate';
+
+import type { Settings } from './sources.ts';
+
+export interface Database extends AsyncDisposable {
+  readonly url: string;
+  readonly embedded: boolean;
+  /** For everything but the lock. */
+  readonly session: Session;
+  /** The lock's own connection. */
+  readonly lockSession: Session;
+}
+
+export interface DatabaseOptions {
+  readonly settings: Settings;
+  readonly log: Logger;
+  /** Name of the embedded server's database: the demo has one of its own. */
+  readonly embeddedName?: string;
+  /** `migrate` itself does not ask for a current schema. */
+  readonly checkSchema?: boolean;
+}
+
+/**
+ * Opens the database and makes sure that a run can trust it: a session-mode connection, the current schema, and the
+ * reporting zone and currency that the stored values were made with.
+ * @throws ConfigError (exit 2) saying what to set or run.
+ */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const { log } = options;
+  const { config } = options.settings;
+  await using cleanup = new AsyncDisposableStack();
+  const embedded = config.databaseUrl === undefined;
+  let url = config.databaseUrl ?? '';
+  if (embedded) {
+    const server = await acquireEmbedded({
+      home: config.home,
+      ...(options.embeddedName === undefined ? {} : { database: options.embeddedName }),
+    });
+    cleanup.defer(() => server.release());
+    url = server.url;
+  }
+  const lockSession = await connect(url, { applicationName: 'floyo lock' });
+  cleanup.defer(() => lockSession.end());
+  const session = await connect(url, { applicationName: 'floyo' });
+  cleanup.defer(() => session.end());
+  await assertSessionMode(lockSession, session);
+  if (options.checkSchema !== false) {
+    if (embedded) await migrateDatabase(url, session, options.settings);
+    await requireSchema(session);
+    await requireSettings(session, options.settings);
+  }
+  log.debug({ embedded }, 'database open');
+  const owned = cleanup.move();
+  return { url, embedded, session, lockSession, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Applies the migrations, the metric definitions and, the first time, the settings. */
+export async function migrateDatabase(
+  url: string,
+  session: Session,
+  settings: Settings,
+): Promise<{ applied: string[] }> {
+  const result = await migrate(url);
+  await session.db.transaction().execute((trx) => syncDefinitions(trx));
+  await requireSettings(session, settings);
+  return result;
+}
+
+async function requireSchema(session: Session): Promise<void> {
+  const pending = await pendingMigrations(session);
+  if (pending.length > 0)
+    throw new ConfigError(
+      [
+        {
+          variable: 'DATABASE_URL',
+          message: `the database's schema is missing or older (${pending.length} migrations to apply): run \`pnpm floyo migrate\``,
+        },
+      ],
+      'schema',
+    );
+}
+
+/** The stored days and values belong to one zone and currency; another environment must not mix in its own. */
+async function requireSettings(session: Session, settings: Settings): Promise<void> {
+  const { timezone, currency } = settings.config.reporting;
+  const rates = JSON.stringify(settings.fixedRates);
+  await sql`
+    insert into ops.settings (reporting_timezone, reporting_currency, fixed_rates)
+    values (${timezone}, ${currency}, ${rates}::jsonb) on conflict (singleton) do nothing`.execute(
+    session.db,
+  );
+  const stored = await session.db
+    .selectFrom('ops.settings')
+    .select(['reporting_timezone', 'reporting_currency'])
+    .executeTakeFirstOrThrow();
+  const problems = [
+    { variable: 'REPORTING_TIMEZONE', asked: timezone, has: stored.reporting_timezone },
+    { variable: 'REPORTING_CURRENCY', asked: currency, has: stored.reporting_currency },
+  ]
+    .filter(({ asked, has }) => asked !== has)
+    .map(({ variable, asked, has }) => ({
+      variable,
+      message: `is ${asked}, but the stored days and values were made with ${has}: set it back to ${has}`,
+    }));
+  if (problems.length > 0) throw new ConfigError(problems, 'settings');
+  await sql`
+    update ops.settings set fixed_rates = ${rates}::jsonb, updated_at = now()
+    where fixed_rates is distinct from ${rates}::jsonb`.execute(session.db);
+}

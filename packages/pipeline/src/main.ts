@@ -1,0 +1,25 @@
+/** The `floyo` command: the only file that touches the process. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { repositoryRoot } from '@floyo/shared/paths';
+
+import { runCli } from './cli.ts';
+import { InterruptedError } from './run.ts';
+
+const dotenv = process.env['FLOYO_ENV_FILE'] ?? join(repositoryRoot, '.env');
+if (existsSync(dotenv)) process.loadEnvFile(dotenv);
+
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    // The second Ctrl-C doesn't wait for anything: the next run heals what it leaves.
+    if (stop.signal.aborted) process.exit(1);
+    stop.abort(new InterruptedError(signal));
+  });
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  streams: { stdout: process.stdout, stderr: process.stderr },
+  signal: stop.signal,
+});

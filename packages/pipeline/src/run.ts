@@ -1,0 +1,340 @@
+/**
+ * One run of the pipeline: the lock, then every source in order, then the metrics; what fails is recorded and the rest
+ * goes on. Owns the order and the run document; no printing, no process.
+ */
+import { Temporal } from 'temporal-polyfill';
+
+import { runMetrics } from '@floyo/metrics';
+import { LockLostError, PipelineError, toPipelineError } from '@floyo/shared/errors';
+import { type AgentResult, type Ledger, type RunKind, type RunStatus, startRun } from '@floyo/shared/ledger';
+import { acquireLock, findHolder, type RunLock } from '@floyo/shared/lock';
+import type { Logger } from '@floyo/shared/log';
+import type { Redactor } from '@floyo/shared/redact';
+import { type ProgressEvent, type RunContext, runSource, type Work } from '@floyo/shared/runner';
+import type { DayWindow } from '@floyo/shared/window';
+
+import { postAlert } from './alert.ts';
+import type { Database } from './database.ts';
+import type { ConfiguredSource, Settings } from './sources.ts';
+
+/** What `run`, `etl`, `backfill` and `metrics` print with `--json`. */
+export interface RunDocument {
+  readonly run_id: string | null;
+  readonly kind: RunKind;
+  readonly status: RunStatus;
+  readonly skipped_because: {
+    readonly run_id: string | null;
+    readonly holder: string | null;
+    readonly since: string | null;
+  } | null;
+  readonly started_at: string;
+  readonly finished_at: string | null;
+  readonly agents: readonly AgentResult[];
+  readonly warnings: readonly string[];
+}
+
+/** Told as a run goes, for people who watch. */
+export interface RunWatcher {
+  sourceStarted(name: string): void;
+  progress(event: ProgressEvent): void;
+  result(result: AgentResult): void;
+  sourceFinished(name: string): void;
+  waiting(holder: { readonly kind: string | null; readonly since: string | null }): void;
+}
+
+export interface RunRequest {
+  readonly kind: RunKind;
+  readonly sources: readonly ConfiguredSource[];
+  readonly work: Work;
+  readonly metrics?: { readonly range?: DayWindow; readonly full?: boolean };
+  /** How long to wait for the lock. */
+  readonly waitMs: number;
+  /** A scheduled tick that finds another run at work has nothing to do; it waits only for a backfill. */
+  readonly skipWhenBusy: boolean;
+}
+
+/** What a run needs of the world. */
+export interface RunWorld {
+  readonly settings: Settings;
+  readonly database: Database;
+  readonly redactor: Redactor;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly watcher: RunWatcher;
+}
+
+/** Runs it and returns its document; throws only what kept it from being a run at all. */
+export async function runPipeline(world: RunWorld, request: RunRequest): Promise<RunDocument> {
+  const { database, settings, redactor } = world;
+  const startedAt = new Date().toISOString();
+  const ledger = await startRun(database.session, request.kind, redactor);
+  const warnings: string[] = [];
+  const agents: AgentResult[] = [];
+  const document = (status: RunStatus, more: Partial<RunDocument> = {}): RunDocument => ({
+    run_id: ledger.runId,
+    kind: request.kind,
+    status,
+    skipped_because: null,
+    started_at: startedAt,
+    finished_at: new Date().toISOString(),
+    agents,
+    warnings: warnings.map((warning) => redactor.text(warning)),
+    ...more,
+  });
+
+  const taken = await takeLock(world, request, ledger.runId);
+  if ('busy' in taken) {
+    if (request.skipWhenBusy) {
+      await ledger.finish('skipped', {});
+      return document('skipped', { skipped_because: taken.busy });
+    }
+    const error = new PipelineError({
+      type: 'lock',
+      message: `The lock is held by a ${taken.busy.holder ?? 'unknown'} run since ${taken.busy.since ?? 'some time'}, longer than --wait`,
+      advice:
+        'Try again later. `pnpm floyo status` shows the holder; `pnpm floyo unlock --force` ends a holder that hangs.',
+    });
+    warnings.push(error.message);
+    await ledger.writeError({ agent: 'pipeline', accountId: null }, error);
+    await ledger.finish('failed', {});
+    return document('failed', { skipped_because: taken.busy });
+  }
+
+  const abort = linkAborts(world, ledger.runId);
+  const { lock } = taken;
+  const run: RunContext = {
+    session: database.session,
+    write: lock.fenced(database.session),
+    ledger,
+    signal: abort.signal,
+    log: world.log.child({ run_id: ledger.runId }),
+    now: clockOf(settings.config.now),
+    reporting: settings.config.reporting,
+    http: settings.config.http,
+    progress: (event) => world.watcher.progress(event),
+    ...(request.kind === 'backfill' ? { betweenWindows: () => lock.yieldToWaiters() } : {}),
+  };
+  try {
+    for (const source of request.sources) {
+      world.watcher.sourceStarted(source.connector.source);
+      const results = await runSource(run, source.connector, source.config, request.work);
+      for (const result of results) world.watcher.result(result);
+      agents.push(...results);
+      world.watcher.sourceFinished(source.connector.source);
+    }
+    world.watcher.sourceStarted('metrics');
+    const metrics = await computeMetrics(run, settings, request, warnings);
+    world.watcher.result(metrics);
+    agents.push(metrics);
+    world.watcher.sourceFinished('metrics');
+    const status = statusOf(agents);
+    warnings.push(...warningsOf(agents));
+    await ledger.finish(status, totalsOf(agents));
+    await lock.release();
+    const done = document(status);
+    if (status !== 'succeeded') await postAlert(world, done);
+    return done;
+  } catch (thrown) {
+    const error = toPipelineError(abort.signal.aborted ? abort.signal.reason : thrown);
+    const status: RunStatus =
+      error instanceof LockLostError || isInterruption(error) ? 'interrupted' : 'failed';
+    const broken = await recordEnd(world, ledger, error, status, lock);
+    const ended = document(status, { warnings: [...warnings, redactor.text(error.message), ...broken] });
+    if (!isInterruption(error)) await postAlert(world, ended);
+    return ended;
+  } finally {
+    abort.stop();
+  }
+}
+
+/** The process was asked to stop (Ctrl-C, a cancelled job). */
+export class InterruptedError extends PipelineError {
+  constructor(signal: string) {
+    super({
+      type: 'internal',
+      severity: 'P3',
+      message: `Stopped by ${signal}`,
+      advice: 'What was committed is kept; the next run goes on where this one stopped.',
+    });
+  }
+}
+
+function isInterruption(error: PipelineError): boolean {
+  return error instanceof InterruptedError;
+}
+
+async function takeLock(
+  { database, watcher }: RunWorld,
+  { waitMs, skipWhenBusy }: RunRequest,
+  runId: string,
+): Promise<{ readonly lock: RunLock } | { readonly busy: NonNullable<RunDocument['skipped_because']> }> {
+  const atOnce = await acquireLock(database.lockSession, runId, 0);
+  if (atOnce) return { lock: atOnce };
+  const holder = await findHolder(database.session.db);
+  if (!skipWhenBusy || holder === null || holder.kind === 'backfill') {
+    watcher.waiting({ kind: holder?.kind ?? null, since: holder?.since ?? null });
+    const lock = await acquireLock(database.lockSession, runId, waitMs);
+    if (lock) return { lock };
+  }
+  return {
+    busy: { run_id: holder?.run_id ?? null, holder: holder?.kind ?? null, since: holder?.since ?? null },
+  };
+}
+
+/** One signal for all that ends a run early: Ctrl-C, the lock's connection gone, the database gone. */
+function linkAborts({ signal, database }: RunWorld, runId: string): { signal: AbortSignal; stop(): void } {
+  const controller = new AbortController();
+  const onStop = () => controller.abort(signal.reason);
+  const onLockLost = () =>
+    controller.abort(new LockLostError("The lock's connection was lost", { run_id: runId }));
+  const onDatabaseLost = () => controller.abort(database.session.lost.reason);
+  if (signal.aborted) onStop();
+  signal.addEventListener('abort', onStop);
+  database.lockSession.lost.addEventListener('abort', onLockLost);
+  database.session.lost.addEventListener('abort', onDatabaseLost);
+  return {
+    signal: controller.signal,
+    stop() {
+      signal.removeEventListener('abort', onStop);
+      database.lockSession.lost.removeEventListener('abort', onLockLost);
+      database.session.lost.removeEventListener('abort', onDatabaseLost);
+    },
+  };
+}
+
+/** Writes the end of a broken run as far as the database still takes it; returns what could not be written. */
+async function recordEnd(
+  world: RunWorld,
+  ledger: Ledger,
+  error: PipelineError,
+  status: 'interrupted' | 'failed',
+  lock: RunLock,
+): Promise<string[]> {
+  world.log.error({ run_id: ledger.runId, error_type: error.type, advice: error.advice }, error.message);
+  try {
+    await ledger.writeError({ agent: 'pipeline', accountId: null }, error);
+    await ledger.finish(status, {});
+    if (!world.database.lockSession.lost.aborted) await lock.release();
+    return [];
+  } catch (cause) {
+    const message = `The end of this run could not be written to the ledger: ${cause instanceof Error ? cause.message : String(cause)}`;
+    world.log.error({ run_id: ledger.runId }, message);
+    return [world.redactor.text(message)];
+  }
+}
+
+/** The metrics agent: what is dirty or due, or what was asked for. */
+async function computeMetrics(
+  run: RunContext,
+  settings: Settings,
+  request: RunRequest,
+  warnings: string[],
+): Promise<AgentResult> {
+  const startedAt = new Date();
+  const base = { agent: 'metrics', account_id: null, stream: null, started_at: startedAt.toISOString() };
+  const none = {
+    window_from: null,
+    window_to: null,
+    rows_read: 0,
+    rows_rejected: 0,
+    api_calls: 0,
+    retries: 0,
+    throttled_ms: 0,
+  };
+  const finish = () => {
+    const finishedAt = new Date();
+    return { finished_at: finishedAt.toISOString(), duration_ms: finishedAt.getTime() - startedAt.getTime() };
+  };
+  const accounts = settings.sources
+    .filter(({ connector }) => connector.source !== 'fx')
+    .flatMap(({ connector, config }) =>
+      connector
+        .accounts(config)
+        .flatMap((accountId) =>
+          connector.streams.map(({ name }) => ({ source: connector.source, accountId, stream: name })),
+        ),
+    );
+  try {
+    const outcome = await runMetrics({
+      session: run.session,
+      write: run.write,
+      accounts,
+      reporting: run.reporting,
+      now: run.now(),
+      runId: run.ledger.runId,
+      log: run.log.child({ pkg: 'metrics' }),
+      signal: run.signal,
+      ...request.metrics,
+    });
+    for (const warning of outcome.warnings) {
+      warnings.push(warning.message);
+      await run.ledger.writeError(
+        { agent: 'metrics', accountId: null },
+        new PipelineError({ type: 'upstream', severity: 'P2', ...warning }),
+      );
+    }
+    return await run.ledger.writeResult({
+      ...base,
+      ...none,
+      ...finish(),
+      status: 'succeeded',
+      rows_inserted: outcome.inserted,
+      rows_updated: outcome.updated,
+      rows_unchanged: outcome.unchanged,
+      rows_deleted: outcome.deleted,
+      metadata: { days: outcome.days },
+    });
+  } catch (error) {
+    if (run.signal.aborted || error instanceof LockLostError || run.session.lost.aborted) throw error;
+    run.log.error({ pkg: 'metrics' }, toPipelineError(error).message);
+    const counts = { rows_inserted: 0, rows_updated: 0, rows_unchanged: 0, rows_deleted: 0 };
+    return run.ledger.writeResult(
+      { ...base, ...none, ...finish(), ...counts, status: 'failed', metadata: {} },
+      error,
+    );
+  }
+}
+
+function statusOf(agents: readonly AgentResult[]): 'succeeded' | 'partial' | 'failed' {
+  if (agents.every(({ status }) => status === 'succeeded')) return 'succeeded';
+  return agents.every(({ status }) => status === 'failed') ? 'failed' : 'partial';
+}
+
+function warningsOf(agents: readonly AgentResult[]): string[] {
+  return agents.flatMap((agent) => {
+    const where = `${agent.agent} ${agent.account_id ?? ''}`.trim();
+    if (agent.status === 'paused') return [`${where}: ${agent.error?.message ?? 'paused'}`];
+    if (agent.rows_rejected > 0)
+      return [`${where}: ${agent.rows_rejected} records were set aside; \`floyo rejects list\` shows why`];
+    return [];
+  });
+}
+
+function totalsOf(agents: readonly AgentResult[]): Record<string, number> {
+  const sum = (pick: (agent: AgentResult) => number) =>
+    agents.reduce((total, agent) => total + pick(agent), 0);
+  return {
+    rows_read: sum((agent) => agent.rows_read),
+    rows_inserted: sum((agent) => agent.rows_inserted),
+    rows_updated: sum((agent) => agent.rows_updated),
+    rows_deleted: sum((agent) => agent.rows_deleted),
+    rows_rejected: sum((agent) => agent.rows_rejected),
+    api_calls: sum((agent) => agent.api_calls),
+  };
+}
+
+/** Whether a run's document says that something failed: the exit code is then 1. A paused account goes on by itself. */
+export function hasFailed(document: RunDocument): boolean {
+  return (
+    document.status === 'failed' ||
+    document.status === 'interrupted' ||
+    document.agents.some(({ status }) => status === 'failed')
+  );
+}
+
+/** The clock of FLOYO_NOW, which stands still, or the real one. */
+export function clockOf(fixed: string | undefined): () => Temporal.Instant {
+  if (fixed === undefined) return () => Temporal.Now.instant();
+  const instant = Temporal.Instant.from(fixed);
+  return () => instant;
+}

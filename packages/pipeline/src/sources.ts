@@ -1,0 +1,79 @@
+/** The sources, in the order in which a run takes them: the one list of connectors. */
+import { meta } from '@floyo/etl-meta';
+import { shopify } from '@floyo/etl-shopify';
+import { tiktok } from '@floyo/etl-tiktok';
+import { type Env, secretValues } from '@floyo/shared/config';
+import type { AnyConnector, SourceName } from '@floyo/shared/connector';
+import { ConfigError, type ConfigProblem } from '@floyo/shared/errors';
+import { fx } from '@floyo/shared/fx/index';
+
+import { pipelineConfig } from './config.ts';
+
+const CONNECTORS: readonly AnyConnector[] = [fx, meta, tiktok, shopify];
+
+/** A source whose variables are set, with its configuration. */
+export interface ConfiguredSource {
+  readonly connector: AnyConnector;
+  readonly config: unknown;
+}
+
+export type PipelineConfig = NonNullable<ReturnType<typeof pipelineConfig.read>['config']>;
+
+export interface Settings {
+  readonly config: PipelineConfig;
+  readonly sources: readonly ConfiguredSource[];
+  /** Of FX_FIXED_RATES: units per EUR by currency, for currencies that the ECB lacks. */
+  readonly fixedRates: Readonly<Record<string, string>>;
+}
+
+const sections = [pipelineConfig, ...CONNECTORS.map((connector) => connector.config)];
+
+/**
+ * Reads the whole environment.
+ * @throws ConfigError with the problems of every source at once.
+ */
+export function readSettings(env: Env): Settings {
+  const problems: ConfigProblem[] = [];
+  const own = pipelineConfig.read(env);
+  problems.push(...own.problems);
+  const sources: ConfiguredSource[] = [];
+  for (const connector of CONNECTORS) {
+    const read = connector.config.read(env);
+    problems.push(...read.problems);
+    if (read.config !== undefined) sources.push({ connector, config: read.config });
+  }
+  if (own.config === undefined || problems.length > 0) throw new ConfigError(problems);
+  const fixedRates = fx.config.read(env).config?.fixedRates ?? {};
+  return { config: own.config, sources, fixedRates };
+}
+
+/** Every secret value of the environment, for the redactor; works on a broken environment too. */
+export function readSecrets(env: Env): string[] {
+  return secretValues(sections, env);
+}
+
+/**
+ * The configured sources among the named ones, in the run's order.
+ * @throws ConfigError for a name that is no source, or one that is not configured.
+ */
+export function pickSources(
+  settings: Settings,
+  names: readonly string[],
+  option: string,
+): ConfiguredSource[] {
+  const known = CONNECTORS.map(({ source }) => source);
+  const problems = names.flatMap((name): ConfigProblem[] => {
+    if (!known.includes(name as SourceName))
+      return [{ variable: option, message: `${name} is no source; there are ${known.join(', ')}` }];
+    if (settings.sources.some(({ connector }) => connector.source === name)) return [];
+    const connector = CONNECTORS.find(({ source }) => source === name);
+    return [
+      {
+        variable: option,
+        message: `${name} is not configured: set ${Object.keys(connector?.config.variables ?? {}).join(', ')}`,
+      },
+    ];
+  });
+  if (problems.length > 0) throw new ConfigError(problems, 'usage');
+  return settings.sources.filter(({ connector }) => names.includes(connector.source));
+}

@@ -1,0 +1,142 @@
+/** The root of the Admin API: shop, app installation, orders, one order, one refund, nodes. */
+import { GraphQLError } from 'graphql';
+
+import { connect, type PageArguments } from './connection.ts';
+import { orderNode, refundNode } from './order-node.ts';
+import { parseOrderSearch, type SearchWarning } from './search.ts';
+import { financialStatus, totalsOf, updatedAt, type ShopWorld, type WorldOrder } from './shop.ts';
+import { supportedVersions } from './versions.ts';
+
+/** Without the scope read_all_orders an app sees the orders of so many days, and is not told. */
+const visibleDays = 60;
+const dayMs = 86_400_000;
+
+export interface RequestScope {
+  readonly world: ShopWorld;
+  readonly now: number;
+  readonly scopes: readonly string[];
+  /** The fault that a filter is not understood. */
+  readonly isFilterIgnored: boolean;
+  /** What `extensions.search` tells about the searches of this request. */
+  readonly searches: { path: readonly string[]; query: string; warnings: readonly SearchWarning[] }[];
+}
+
+interface OrdersArguments extends PageArguments {
+  readonly query?: string | null;
+  readonly sortKey?: string | null;
+}
+
+/** The root value of one request; what the sandbox does not serve is refused by name. */
+export function rootOf(scope: RequestScope): Record<string, unknown> {
+  const { world } = scope;
+  const order = (id: string): Record<string, unknown> | null => {
+    const found = world.order(numberOf(id, 'Order'));
+    return found === undefined || !isVisible(found, scope) ? null : orderNode(found, scope);
+  };
+  const refuse = (name: string) => (): never => {
+    throw new GraphQLError(`The sandbox does not serve ${name}.`, { extensions: { code: 'NOT_SERVED' } });
+  };
+  return {
+    shop: shopNode(world),
+    currentAppInstallation: {
+      id: 'gid://shopify/AppInstallation/1',
+      launchUrl: `https://${world.shop.domain}/admin/apps/floyo`,
+      uninstallUrl: null,
+      accessScopes: scope.scopes.map((handle) => ({ handle, description: handle.replaceAll('_', ' ') })),
+    },
+    publicApiVersions: supportedVersions.map((handle) => ({ handle, displayName: handle, supported: true })),
+    orders: (args: OrdersArguments) => findOrders(args, scope),
+    order: ({ id }: { id: string }) => {
+      requireScope(scope, 'read_orders', 'order');
+      return order(id);
+    },
+    refund: ({ id }: { id: string }) => {
+      requireScope(scope, 'read_orders', 'refund');
+      const found = world.refund(numberOf(id, 'Refund'));
+      if (found === undefined || found.refund.at > scope.now || !isVisible(found.order, scope)) return null;
+      return refundNode(found.order, found.refund, scope);
+    },
+    nodes: ({ ids }: { ids: readonly string[] }) => {
+      requireScope(scope, 'read_orders', 'nodes');
+      return ids.map((id) => (id.startsWith('gid://shopify/Order/') ? order(id) : null));
+    },
+    ...Object.fromEntries(
+      ['bulkOperation', 'bulkOperations', 'events', 'shopifyqlQuery'].map((name) => [name, refuse(name)]),
+    ),
+  };
+}
+
+function findOrders(args: OrdersArguments, scope: RequestScope): unknown {
+  requireScope(scope, 'read_orders', 'orders');
+  const { world, now } = scope;
+  const query = scope.isFilterIgnored ? (args.query ?? '').replaceAll(/(\w+_at):/g, 'x$1:') : (args.query ?? '');
+  const search = parseOrderSearch(query, world.shop);
+  if (search.warnings.length > 0) scope.searches.push({ path: ['orders'], query: args.query ?? '', warnings: search.warnings });
+  const found = world
+    .candidates(search.ranges, now)
+    .filter((order) => isVisible(order, scope) && search.matches(order, now));
+  const valueOf = sortValue(args.sortKey ?? 'PROCESSED_AT', scope);
+  return connect(
+    found,
+    args,
+    (order) => ({ id: order.id, value: valueOf(order) }),
+    (order) => orderNode(order, scope),
+  );
+}
+
+function sortValue(sortKey: string, { world, now }: RequestScope): (order: WorldOrder) => number {
+  switch (sortKey) {
+    case 'PROCESSED_AT':
+      return (order) => order.processedAt;
+    case 'CREATED_AT':
+      return (order) => order.createdAt;
+    case 'UPDATED_AT':
+      return (order) => updatedAt(order, now);
+    case 'TOTAL_PRICE':
+      return (order) => totalsOf(order, world.shop, now).total;
+    case 'FINANCIAL_STATUS':
+      return (order) => financialStatus(order, world.shop, now).charCodeAt(0);
+    case 'ID':
+    case 'ORDER_NUMBER':
+      return (order) => order.id;
+    default:
+      throw new GraphQLError(`The sandbox does not sort by ${sortKey}.`, { extensions: { code: 'NOT_SERVED' } });
+  }
+}
+
+function isVisible(order: WorldOrder, { now, scopes }: RequestScope): boolean {
+  if (order.createdAt > now) return false;
+  return scopes.includes('read_all_orders') || order.createdAt >= now - visibleDays * dayMs;
+}
+
+export function requireScope(scope: RequestScope, handle: string, field: string): void {
+  if (scope.scopes.includes(handle)) return;
+  const requiredAccess = `\`${handle}\` access scope.`;
+  throw new GraphQLError(`Access denied for ${field} field. Required access: ${requiredAccess}`, {
+    extensions: {
+      code: 'ACCESS_DENIED',
+      documentation: 'https://shopify.dev/api/usage/access-scopes',
+      requiredAccess,
+    },
+  });
+}
+
+function shopNode({ shop }: ShopWorld): Record<string, unknown> {
+  return {
+    id: 'gid://shopify/Shop/1',
+    name: shop.name,
+    myshopifyDomain: shop.domain,
+    ianaTimezone: shop.timezone,
+    currencyCode: shop.currency,
+    enabledPresentmentCurrencies: [shop.currency],
+    taxesIncluded: shop.taxesIncluded,
+    taxShipping: shop.taxesIncluded,
+    plan: { displayName: 'Sandbox', publicDisplayName: 'Sandbox', partnerDevelopment: true, shopifyPlus: false },
+  };
+}
+
+function numberOf(gid: string, type: string): number {
+  const match = new RegExp(`^gid://shopify/${type}/(\\d+)$`).exec(gid);
+  if (match === null) throw new GraphQLError(`Invalid id: ${gid}`, { extensions: { code: 'RESOURCE_NOT_FOUND' } });
+  return Number(match[1]);
+}

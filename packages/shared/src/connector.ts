@@ -1,0 +1,157 @@
+/**
+ * What a source declares. A connector knows its vendor and no Postgres; the runner knows Postgres and no vendor.
+ * Data flows one way: read (pages of unknown) -> schema -> toRows -> load -> cover.
+ */
+import type { Insertable } from 'kysely';
+import type { Temporal } from 'temporal-polyfill';
+import type { z } from 'zod';
+
+import type { ConfigSection } from './config.ts';
+import type { Database, Json } from './db.types.ts';
+import type { HttpClient } from './http.ts';
+import type { Logger } from './log.ts';
+import type { Day, DayWindow, InstantWindow } from './window.ts';
+
+/** The sources, in the order in which a run takes them. */
+export const SOURCES = ['fx', 'meta', 'tiktok', 'shopify', 'stripe', 'posthog'] as const;
+export type SourceName = (typeof SOURCES)[number];
+
+/** Tables that connectors may load. */
+export type LoadTable = 'spend' | 'orders' | 'order_items' | 'refunds' | 'fx_rates';
+
+/** A row to load; who loaded it and when is the loader's to write. */
+export type LoadRow<T extends LoadTable> = Omit<
+  Insertable<Database[T]>,
+  'synced_at' | 'run_id' | JsonColumn<T>
+> & {
+  readonly [C in JsonColumn<T>]: object;
+};
+
+/** Columns of JSON: the loader writes them from objects, so that it can take out what Postgres can't store. */
+type JsonColumn<T extends LoadTable> = {
+  [C in keyof Database[T]]: Database[T][C] extends Json ? C : never;
+}[keyof Database[T]];
+
+/** What one record becomes: rows by table. */
+export type LoadRows = { readonly [T in LoadTable]?: readonly LoadRow<T>[] };
+
+/** The stream's main table. */
+export interface ParentTable {
+  readonly table: LoadTable;
+  /** The columns of the grain: the conflict target of the upsert. */
+  readonly key: readonly string[];
+  /** The columns that say whose row it is, e.g. `{source: 'meta', account_id: '123'}`: nothing outside is ever touched. */
+  readonly scope: (accountId: string) => Readonly<Record<string, string>>;
+  /** A row whose stored value in this column is newer is left alone, with its children. */
+  readonly newerThan?: string;
+}
+
+/** A table whose rows belong to a row of the parent table and are replaced with it, as a whole. */
+export interface ChildTable {
+  readonly table: LoadTable;
+  readonly key: readonly string[];
+  /** The column that holds the parent's external_id. */
+  readonly parentColumn: string;
+}
+
+/** One account as the vendor describes it. */
+export interface Account {
+  /** As in design §2: ad account number, advertiser id, `name.myshopify.com`, `ecb`. */
+  readonly id: string;
+  /** IANA name of the calendar in which the vendor reports this account's days. */
+  readonly timezone: string;
+  readonly currency: string | null;
+  /** For people, when the vendor tells one. */
+  readonly name?: string;
+}
+
+/** The zone and currency that the stored days and values are made with. */
+export interface Reporting {
+  readonly timezone: string;
+  readonly currency: string;
+}
+
+/** What a connector may use of the world; everything else is an argument too. */
+export interface Io {
+  /** Counts calls, retries and waits for one account, and keeps the vendor's waits. */
+  readonly http: HttpClient;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly now: () => Temporal.Instant;
+  readonly reporting: Reporting;
+}
+
+/**
+ * One kind of record of a source.
+ * `Session` is what `open` returned for the account; `Raw` is inferred from `schema`.
+ */
+export interface Stream<Session extends Account, Raw> {
+  readonly name: string;
+  readonly parent: ParentTable;
+  readonly children: readonly ChildTable[];
+  /** Whose calendar the days are: the account's own, or the reporting one. */
+  readonly calendar: 'account' | 'reporting';
+  /** Where a first run begins: so many days before today, or a fixed day. Older days are for a backfill. */
+  readonly firstRun: { readonly daysBack: number } | { readonly since: Day };
+  /** Days that go on changing after they ended; they are read again in every run until then. */
+  readonly restatementDays: number;
+  /** The longest window that one `readDays` may be asked for. Each window is one transaction. */
+  readonly maxWindowDays: number;
+  /** The shape a record must have; what fails is quarantined, not loaded. */
+  readonly schema: z.ZodType<Raw>;
+  /** The row's external_id and, when its grain has one, day, read off a record that may be malformed; undefined when it can't be told. */
+  readonly identify: (record: unknown) => { readonly externalId: string; readonly date?: Day } | undefined;
+  /**
+   * Reads whole days of the account, a page of records at a time. Returning normally says that the window is complete:
+   * a cap, a truncation or a short page has to throw. Throws WindowTooLargeError to be asked for fewer days.
+   */
+  readonly readDays: (session: Session, window: DayWindow, io: Io) => AsyncIterable<readonly unknown[]>;
+  /**
+   * Reads every record that changed in a stretch of time, whatever its day. With it, scheduled runs read changes since
+   * the cursor and `readDays` serves the first run and backfills.
+   */
+  readonly changes?: {
+    readonly read: (session: Session, window: InstantWindow, io: Io) => AsyncIterable<readonly unknown[]>;
+    /** How far a window reaches back behind the cursor: what the vendor's index shows late. */
+    readonly overlapMs: number;
+    /** How far a window stays behind now: what the vendor's index does not show yet. */
+    readonly lagMs: number;
+    /** The longest window that one `read` is asked for. */
+    readonly maxWindowMs: number;
+  };
+  /** Pure: one record to rows. Throws to quarantine the record, its message being the reason. */
+  readonly toRows: (record: Raw, session: Session, reporting: Reporting) => LoadRows;
+}
+
+/** A stream whose session and record types are closed over. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the only place where streams of different types meet
+export type AnyStream = Stream<any, any>;
+
+/** One source. */
+export interface Connector<Config, Session extends Account> {
+  readonly source: SourceName;
+  readonly agent: string;
+  readonly config: ConfigSection<Config>;
+  /** The account ids of the configuration, in its order, without calling the vendor. */
+  readonly accounts: (config: Config) => readonly string[];
+  /** Asks the vendor about one account (zone, currency) and checks what must hold before reading it. */
+  readonly open: (config: Config, accountId: string, io: Io) => Promise<Session>;
+  readonly streams: readonly Stream<Session, never>[] | readonly AnyStream[];
+}
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the only place where connectors of different types meet
+export type AnyConnector = Connector<any, any>;
+
+/** Gives a stream literal its types, `Raw` from its schema. */
+export function defineStream<Session extends Account, Raw>(
+  stream: Stream<Session, Raw>,
+): Stream<Session, Raw> {
+  return stream;
+}
+
+/** Gives a connector literal its types. */
+export function defineConnector<Config, Session extends Account>(
+  connector: Connector<Config, Session>,
+): Connector<Config, Session> {
+  return connector;
+}

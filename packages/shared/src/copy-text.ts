@@ -1,0 +1,32 @@
+/** Rows as the text format of Postgres' COPY. https://www.postgresql.org/docs/17/sql-copy.html#id-1.9.3.55.9.2 */
+
+const NULL = String.raw`\N`;
+const SPECIAL = /[\\\n\r\t]/g;
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+/** What Postgres can store in no text or jsonb: NUL, and halves of surrogate pairs. */
+const UNSTORABLE_JSON = /\\u0000|\\ud[89a-f]/i;
+
+/** One line for the given columns, its newline included. A missing value is null; an object becomes JSON. */
+export function encodeRow(columns: readonly string[], row: Readonly<Record<string, unknown>>): string {
+  return `${columns.map((column) => encodeValue(row[column])).join('\t')}\n`;
+}
+
+function encodeValue(value: unknown): string {
+  if (value === null || value === undefined) return NULL;
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
+    return value.toString();
+  const text = typeof value === 'string' ? cleanText(value) : encodeJson(value);
+  return text.replace(SPECIAL, (character) => ESCAPES[character] ?? character);
+}
+
+function encodeJson(value: NonNullable<unknown>): string {
+  const json = JSON.stringify(value);
+  if (!UNSTORABLE_JSON.test(json)) return json;
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'string' ? cleanText(inner) : inner,
+  );
+}
+
+function cleanText(text: string): string {
+  return text.includes('\0') || !text.isWellFormed() ? text.replaceAll('\0', '').toWellFormed() : text;
+}

@@ -1,0 +1,53 @@
+/** The coverage ledger: which days of an account and stream were read whole, and when. */
+import { sql } from 'kysely';
+
+import type { Database, Session, Transaction } from './db.ts';
+import { addDays, type Day, type DayWindow, listDays, startOfDay } from './window.ts';
+
+export interface StreamKey {
+  readonly source: string;
+  readonly accountId: string;
+  readonly stream: string;
+}
+
+export interface CoveredDay {
+  readonly day: Day;
+  readonly readAt: string;
+  /** Whether the day could no longer change when it was read. */
+  readonly final: boolean;
+}
+
+/** The covered days of a stream, oldest first. */
+export async function listCoverage(db: Session['db'], key: StreamKey): Promise<CoveredDay[]> {
+  const { rows } = await sql<{ day: Day; read_at: string; final: boolean }>`
+    select day, read_at, read_at >= final_at as final from ops.coverage
+    where source = ${key.source} and account_id = ${key.accountId} and stream = ${key.stream}
+    order by day`.execute(db);
+  return rows.map((row) => ({ day: row.day, readAt: row.read_at, final: row.final }));
+}
+
+/** Records that the days of the window were read whole at `readAt`; an earlier reading never replaces a later one. */
+export async function writeCoverage(
+  trx: Transaction<Database>,
+  key: StreamKey,
+  options: {
+    readonly window: DayWindow;
+    readonly readAt: string;
+    /** The calendar of the days, and how many days after its end a day goes on changing. */
+    readonly timezone: string;
+    readonly restatementDays: number;
+    readonly runId: string;
+  },
+): Promise<void> {
+  const days = listDays(options.window).map((day) => ({
+    day,
+    final_at: startOfDay(addDays(day, 1 + options.restatementDays), options.timezone).toString(),
+  }));
+  await sql`
+    insert into ops.coverage as c (source, account_id, stream, day, read_at, final_at, run_id)
+    select ${key.source}, ${key.accountId}, ${key.stream}, d.day, ${options.readAt}, d.final_at, ${options.runId}
+    from jsonb_to_recordset(${JSON.stringify(days)}::jsonb) as d (day date, final_at timestamptz)
+    on conflict (source, account_id, stream, day) do update
+    set read_at = excluded.read_at, final_at = excluded.final_at, run_id = excluded.run_id
+    where excluded.read_at >= c.read_at`.execute(trx);
+}

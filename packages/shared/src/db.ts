@@ -1,0 +1,148 @@
+/**
+ * Postgres sessions. Owns the driver: nothing else imports `pg`.
+ * A session is one server connection of its own (not a pool), so that temporary tables, advisory locks and COPY
+ * belong to it; calls on it are serialised. Dates, numerics and 64-bit integers arrive as text, never as a float or
+ * a local-time Date.
+ */
+import { pipeline } from 'node:stream/promises';
+
+import { Kysely, PostgresDialect, type Transaction } from 'kysely';
+import pg from 'pg';
+import { from as copyFromStatement } from 'pg-copy-streams';
+
+import type { Database } from './db.types.ts';
+import { PipelineError } from './errors.ts';
+
+export type { Database, Transaction };
+
+export interface Session {
+  readonly db: Kysely<Database>;
+  /** Runs a `COPY … FROM STDIN` statement with the given text. */
+  copyFrom(statement: string, text: string): Promise<void>;
+  /** Aborts when the server connection ends without having been asked to. */
+  readonly lost: AbortSignal;
+  end(): Promise<void>;
+}
+
+const TEXT_TYPES = new Set([pg.types.builtins.DATE, pg.types.builtins.NUMERIC, pg.types.builtins.INT8]);
+
+const types: pg.CustomTypesConfig = {
+  getTypeParser(oid, format) {
+    if (format !== 'binary' && TEXT_TYPES.has(oid)) return (text: string) => text;
+    if (format !== 'binary' && oid === pg.types.builtins.TIMESTAMPTZ) return toIsoText;
+    return pg.types.getTypeParser(oid, format) as unknown;
+  },
+};
+
+/** `2026-11-21 09:00:00.5+00` as `2026-11-21T09:00:00.5Z`: the session's time zone is UTC. Infinity stays as it is. */
+function toIsoText(text: string): string {
+  return text.replace(' ', 'T').replace(/\+00$/, 'Z');
+}
+
+/**
+ * Opens a session.
+ * @throws PipelineError (type `load`, P0, retryable) when the server can't be reached or refuses.
+ */
+export async function connect(
+  url: string,
+  options: { readonly applicationName?: string } = {},
+): Promise<Session> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: options.applicationName ?? 'floyo',
+    types,
+    keepAlive: true,
+    connectionTimeoutMillis: 15_000,
+  });
+  const lost = new AbortController();
+  let ending = false;
+  const onLost = (cause: unknown) => {
+    if (!ending) lost.abort(new PipelineError({ ...CONNECTION_LOST, cause }));
+  };
+  client.on('error', onLost);
+  client.on('end', () => onLost(undefined));
+  try {
+    await client.connect();
+    await client.query("set timezone = 'UTC'");
+  } catch (cause) {
+    ending = true;
+    await client.end().catch(() => undefined);
+    throw connectionError(url, cause);
+  }
+
+  const queue = createQueue();
+  const db = new Kysely<Database>({
+    dialect: new PostgresDialect({
+      pool: {
+        // Kysely holds the "pooled" connection for the length of a query or a transaction: the queue keeps turns.
+        async connect() {
+          const release = await queue.take();
+          return { query: client.query.bind<pg.PoolClient['query']>(client), release };
+        },
+        end: () => Promise.resolve(),
+        options: {},
+      },
+    }),
+  });
+
+  return {
+    db,
+    lost: lost.signal,
+    async copyFrom(statement, text) {
+      const release = await queue.take();
+      try {
+        await pipeline([text], client.query(copyFromStatement(statement)));
+      } finally {
+        release();
+      }
+    },
+    async end() {
+      ending = true;
+      await client.end();
+    },
+  };
+}
+
+const CONNECTION_LOST = {
+  type: 'load',
+  severity: 'P0',
+  retryable: true,
+  message: 'The database connection was lost',
+  advice: 'What was committed is kept. Check the database, then run it again: it goes on where it stopped.',
+} as const;
+
+function connectionError(url: string, cause: unknown): PipelineError {
+  const { hostname, port, pathname } = URL.canParse(url)
+    ? new URL(url)
+    : { hostname: '?', port: '', pathname: '' };
+  return new PipelineError({
+    type: 'load',
+    severity: 'P0',
+    retryable: true,
+    message: `The database ${hostname}:${port || '5432'}${pathname} can't be reached: ${cause instanceof Error ? cause.message : String(cause)}`,
+    advice: 'Check DATABASE_URL (host, port, password) and that the database is up.',
+    cause,
+  });
+}
+
+interface Queue {
+  /** Resolves when it is the caller's turn; the result gives the turn back. */
+  take(): Promise<() => void>;
+}
+
+function createQueue(): Queue {
+  let tail: Promise<undefined> = Promise.resolve(undefined);
+  return {
+    take() {
+      const turn = Promise.withResolvers<undefined>();
+      const before = tail;
+      tail = turn.promise;
+      return before.then(() => () => turn.resolve(undefined));
+    },
+  };
+}
+
+/** The SQLSTATE of a database error, or undefined for anything else. */
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined;
+}

@@ -1,0 +1,127 @@
+/**
+ * The European Central Bank's file of all euro reference rates: fetching it and reading days out of it.
+ * A line a day, newest first, `Date,USD,JPY,…,` with `N/A` where a currency has no rate.
+ * https://www.ecb.europa.eu/stats/policy_and_exchange_rates/euro_reference_exchange_rates
+ */
+import { unzipSync } from 'fflate';
+
+import { PipelineError } from '../errors.ts';
+import type { HttpClient, HttpReply } from '../http.ts';
+import { isDay, type Day, type DayWindow } from '../window.ts';
+
+/** One published rate: units of `quote` for one euro, as the text in the file. */
+export interface PublishedRate {
+  readonly date: Day;
+  readonly quote: string;
+  readonly rate: string;
+}
+
+const FILE = 'eurofxref-hist';
+const NO_RATE = 'N/A';
+const NEWLINE = 10;
+
+/** The whole CSV as bytes: out of the zip, or as it is where there is no zip. Throws PipelineError `upstream`. */
+export async function fetchRates(http: HttpClient, baseUrl: string): Promise<Uint8Array> {
+  const zip = await download(http, `${baseUrl}/${FILE}.zip`, (reply) => (reply.status === 404 ? undefined : checkZip(reply)));
+  if (zip.status !== 404) return unzip(zip.bytes) ?? new Uint8Array();
+  return (await download(http, `${baseUrl}/${FILE}.csv`, checkStatus)).bytes;
+}
+
+function download(http: HttpClient, url: string, classify: (reply: HttpReply) => PipelineError | undefined) {
+  return http.request({ url, binary: true, safeToRepeat: true, classify });
+}
+
+function checkStatus(reply: HttpReply): PipelineError | undefined {
+  if (reply.status === 200) return undefined;
+  return new PipelineError({
+    type: 'upstream',
+    message: `The European Central Bank answered HTTP ${reply.status}`,
+    advice: reply.status < 500 ? 'Check ECB_BASE_URL and what stands between here and there (a proxy?).' : 'Nothing to do: the next run tries again.',
+    retryable: reply.status >= 500 || reply.status === 429,
+    context: { http_status: reply.status, url: reply.url },
+  });
+}
+
+function checkZip(reply: HttpReply): PipelineError | undefined {
+  const wrong = checkStatus(reply);
+  // The reply that the client hands over has the bytes, although its type does not say so.
+  if (wrong !== undefined || !('bytes' in reply) || !(reply.bytes instanceof Uint8Array)) return wrong;
+  if (unzip(reply.bytes) !== undefined) return undefined;
+  return new PipelineError({
+    type: 'upstream',
+    message: "The European Central Bank's zip is broken: it may have been cut off on the way",
+    advice: 'Nothing to do: the next run tries again.',
+    retryable: true,
+    context: { url: reply.url, bytes: reply.bytes.length },
+  });
+}
+
+/** The CSV in the zip, or undefined when there is none that can be read. */
+function unzip(bytes: Uint8Array): Uint8Array | undefined {
+  try {
+    return Object.entries(unzipSync(bytes)).find(([name]) => name.endsWith('.csv'))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The rates of the window's days, newest first. Stops at the first older day: of thousands only some lines are read.
+ * Throws `contract` when the file is not what is expected, `upstream` when its newest day is before `staleBefore`.
+ */
+export function* readRates(csv: Uint8Array, window: DayWindow, staleBefore: Day): Generator<PublishedRate> {
+  const lines = readLines(csv);
+  const quotes = readHeader(lines.next().value);
+  let previous: Day | undefined;
+  for (const line of lines) {
+    const [date = '', ...rates] = line.split(',').map((cell) => cell.trim());
+    if (!isDay(date) || rates.length !== quotes.length) throw unexpected(`a line is not a day with ${quotes.length} columns`, line);
+    if (previous === undefined && date < staleBefore) throw stale(date);
+    if (previous !== undefined && date >= previous) throw unexpected('its days do not go from new to old', line);
+    previous = date;
+    if (date < window.from) return;
+    if (date >= window.to) continue;
+    for (const [index, quote] of quotes.entries()) {
+      const rate = rates[index];
+      if (quote !== '' && rate !== undefined && rate !== '' && rate !== NO_RATE) yield { date, quote, rate };
+    }
+  }
+  if (previous === undefined) throw unexpected('it has no day', '');
+}
+
+function* readLines(bytes: Uint8Array): Generator<string, undefined> {
+  const decoder = new TextDecoder();
+  for (let start = 0; start < bytes.length; ) {
+    const newline = bytes.indexOf(NEWLINE, start);
+    const end = newline === -1 ? bytes.length : newline;
+    const line = decoder.decode(bytes.subarray(start, end)).trim();
+    start = end + 1;
+    if (line !== '') yield line;
+  }
+}
+
+/** The currencies of the columns after the date; a line ends with a comma, so the last one has no name. */
+function readHeader(line: string | undefined): string[] {
+  const [first, ...quotes] = (line ?? '').split(',').map((cell) => cell.trim());
+  if (first !== 'Date' || quotes.length === 0 || quotes.some((quote) => !/^([A-Z]{3}|)$/.test(quote)))
+    throw unexpected('its first line is not Date and currencies', line ?? '');
+  return quotes;
+}
+
+function unexpected(what: string, line: string): PipelineError {
+  return new PipelineError({
+    type: 'contract',
+    message: `The European Central Bank's file of rates is not as expected: ${what}`,
+    advice: 'Open the file at ECB_BASE_URL. If its format has changed, the reader has to follow.',
+    context: { line: line.slice(0, 200) },
+  });
+}
+
+function stale(newest: Day): PipelineError {
+  return new PipelineError({
+    type: 'upstream',
+    message: `The newest rates of the European Central Bank are of ${newest}: the file is old`,
+    advice: 'Rates come on every working day. Look whether ECB_BASE_URL serves an old copy; metrics go on with the last rates for 7 days.',
+    context: { newest },
+  });
+}

@@ -1,0 +1,142 @@
+import { strToU8, zipSync } from 'fflate';
+import { afterEach, describe, expect, test } from 'vitest';
+
+import { PipelineError } from '../errors.ts';
+import { collect, createTestIo, startTestVendor, type TestVendor, type VendorAnswer } from '../testing/vendor.ts';
+import { fxConfig } from './config.ts';
+import { readRates } from './ecb.ts';
+import { fx } from './index.ts';
+
+const NOW = '2026-11-21T09:00:00Z';
+const CSV = [
+  'Date,USD,JPY,HRK,',
+  '2026-11-20,1.1684,184.25,N/A,',
+  '2026-11-19,1.1650,183.9,N/A,',
+  '2026-11-17,1.1601,183.10,N/A,',
+  '2022-12-30,1.0666,140.66,7.5365,',
+  '',
+].join('\n');
+const ALL = { from: '1999-01-04', to: '2026-11-22' };
+
+const [stream] = fx.streams;
+if (stream === undefined) throw new Error('fx has a stream');
+
+let vendor: TestVendor | undefined;
+afterEach(() => vendor?.close());
+
+async function read(answer: (path: string, index: number) => VendorAnswer, window = ALL, now = NOW) {
+  vendor = await startTestVendor((request, index) => answer(request.path, index));
+  const io = createTestIo({ now });
+  const session = await fx.open({ baseUrl: vendor.url, fixedRates: {} }, 'ecb', io);
+  return collect(stream.readDays(session, window, io));
+}
+
+const zipped = (csv: string): VendorAnswer => ({ body: zipSync({ 'eurofxref-hist.csv': strToU8(csv) }) });
+const notFound: VendorAnswer = { status: 404, body: 'Not Found' };
+
+describe('reading the file', () => {
+  test('gives a record per rate of the window and leaves N/A out', async () => {
+    const records = await read(() => zipped(CSV), { from: '2026-11-18', to: '2026-11-22' });
+    expect(records).toEqual([
+      { date: '2026-11-20', quote: 'USD', rate: '1.1684' },
+      { date: '2026-11-20', quote: 'JPY', rate: '184.25' },
+      { date: '2026-11-19', quote: 'USD', rate: '1.1650' },
+      { date: '2026-11-19', quote: 'JPY', rate: '183.9' },
+    ]);
+  });
+
+  test('takes a currency that has ended while it had rates', async () => {
+    expect(await read(() => zipped(CSV))).toContainEqual({ date: '2022-12-30', quote: 'HRK', rate: '7.5365' });
+  });
+
+  test('falls back to the CSV where there is no zip', async () => {
+    const records = await read((path) => (path.endsWith('.zip') ? notFound : { body: CSV }));
+    expect(records).toHaveLength(9);
+    expect(vendor?.requests.map(({ path }) => path)).toEqual(['/eurofxref-hist.zip', '/eurofxref-hist.csv']);
+  });
+
+  test('yields pages of at most 5,000 records', async () => {
+    const days = Array.from({ length: 6000 }, (_, index) => {
+      const date = new Date(Date.UTC(2026, 10, 20) - index * 86_400_000).toISOString().slice(0, 10);
+      return `${date},1.17,`;
+    });
+    vendor = await startTestVendor(() => zipped(`Date,USD,\n${days.join('\n')}\n`));
+    const io = createTestIo({ now: NOW });
+    const session = await fx.open({ baseUrl: vendor.url, fixedRates: {} }, 'ecb', io);
+    const sizes: number[] = [];
+    for await (const page of stream.readDays(session, ALL, io)) sizes.push(page.length);
+    expect(sizes).toEqual([5000, 1000]);
+  });
+
+  test('reads no further than the window asks for', () => {
+    const csv = strToU8(`${CSV}this line would be refused\n`);
+    expect([...readRates(csv, { from: '2026-11-18', to: '2026-11-22' }, '2026-11-14')]).toHaveLength(4);
+    expect(() => [...readRates(csv, ALL, '2026-11-14')]).toThrow(/not as expected/);
+  });
+});
+
+describe('what is refused', () => {
+  const refused: readonly (readonly [string, string, string])[] = [
+    ['a page of HTML', '<html><body>maintenance</body></html>', 'contract'],
+    ['an empty file', '', 'contract'],
+    ['a header alone', 'Date,USD,\n', 'contract'],
+    ['oldest first', 'Date,USD,\n2026-11-19,1.1,\n2026-11-20,1.2,\n', 'contract'],
+    ['a day twice', 'Date,USD,\n2026-11-20,1.1,\n2026-11-20,1.2,\n', 'contract'],
+    ['a line that was cut off', 'Date,USD,JPY,\n2026-11-20,1.1,180,\n2026-11-19,1.2', 'contract'],
+    ['dates of the daily file', 'Date, USD, \n20 November 2026, 1.1, \n', 'contract'],
+    ['rates older than 7 days', 'Date,USD,\n2026-11-13,1.1,\n', 'upstream'],
+  ];
+  test.each(refused)('%s', async (_name, csv, type) => {
+    await expect(read((path) => (path.endsWith('.zip') ? notFound : { body: csv }))).rejects.toMatchObject({ type });
+  });
+
+  test('rates of exactly 7 days ago are not old', async () => {
+    expect(await read(() => zipped('Date,USD,\n2026-11-14,1.1,\n'))).toHaveLength(1);
+  });
+
+  test('a broken zip is asked for again', async () => {
+    const whole = zipped(CSV);
+    const half = { body: whole.body instanceof Uint8Array ? whole.body.slice(0, 100) : '' };
+    expect(await read((_path, index) => (index === 0 ? half : whole))).toHaveLength(9);
+    expect(vendor?.requests).toHaveLength(2);
+  });
+
+  test('a server error is tried again 3 times, a refusal not at all', async () => {
+    await expect(read(() => ({ status: 503, body: '' }))).rejects.toMatchObject({ type: 'upstream', retryable: true });
+    expect(vendor?.requests).toHaveLength(4);
+    await vendor?.close();
+    await expect(read(() => ({ status: 403, body: '' }))).rejects.toBeInstanceOf(PipelineError);
+    expect(vendor?.requests).toHaveLength(1);
+  });
+});
+
+describe('mapping', () => {
+  test('a rate keeps its text', () => {
+    const rows = stream.toRows({ date: '2026-11-20', quote: 'USD', rate: '1.1680' }, {}, { timezone: 'UTC', currency: 'USD' });
+    expect(rows).toEqual({ fx_rates: [{ external_id: 'ecb:USD', date: '2026-11-20', quote: 'USD', rate_per_eur: '1.1680' }] });
+  });
+
+  test.each(['abc', '0', '0.00', '-1.1', '1e3', ''])('the rate %j is quarantined under its own key', (rate) => {
+    const record = { date: '2026-11-20', quote: 'USD', rate };
+    expect(stream.schema.safeParse(record).success).toBe(false);
+    expect(stream.identify(record)).toEqual({ externalId: 'ecb:USD', date: '2026-11-20' });
+  });
+});
+
+describe('configuration', () => {
+  test('works without any variable', () => {
+    expect(fxConfig.read({})).toEqual({
+      config: { baseUrl: 'https://www.ecb.europa.eu/stats/eurofxref', fixedRates: {} },
+      problems: [],
+    });
+  });
+
+  test('reads fixed rates', () => {
+    const { config } = fxConfig.read({ FX_FIXED_RATES: 'AED=4.29, SAR = 4.38', ECB_BASE_URL: 'http://localhost:1/' });
+    expect(config).toEqual({ baseUrl: 'http://localhost:1', fixedRates: { AED: '4.29', SAR: '4.38' } });
+  });
+
+  test.each(['AED', 'AED=', 'aed=4.29', 'AED=0', 'AED=-1', 'AED=4.29,AED=4.3', 'EUR=1'])('refuses %j', (text) => {
+    expect(fxConfig.read({ FX_FIXED_RATES: text }).problems).toMatchObject([{ variable: 'FX_FIXED_RATES' }]);
+  });
+});

@@ -1,0 +1,190 @@
+/**
+ * One run writes at a time: a Postgres advisory lock on a connection of its own says who, and the fence makes sure.
+ * The fence is a row whose token the holder bumps; every write transaction locks it `for share` with the token it was
+ * given, so a run that lost its lock finds another token and can't write, and the next holder waits for a write that
+ * is under way. (`for key share` would not hold back the bump.)
+ */
+import { sql } from 'kysely';
+
+import { type Database, type Session, sqlState, type Transaction } from './db.ts';
+import { ConfigError, LockLostError, PipelineError } from './errors.ts';
+
+/** First key of the advisory locks, in ASCII: 'FLOY' for the lock itself, 'FLOR' for "this run is alive". */
+const LOCK_CLASS = 0x464c4f59;
+const ALIVE_CLASS = 0x464c4f52;
+const LOCK_OBJECT = 1;
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** Runs `work` in a transaction that holds the fence. Throws LockLostError when another run has taken over. */
+export type Write = <T>(
+  work: (trx: Transaction<Database>) => Promise<T>,
+  options?: { readonly isolationLevel?: 'repeatable read' },
+) => Promise<T>;
+
+export interface LockHolder {
+  readonly run_id: string | null;
+  readonly kind: string | null;
+  readonly since: string | null;
+  readonly pid: number;
+}
+
+export interface RunLock {
+  readonly token: string;
+  /** Makes the Write of a session that shares this lock. */
+  fenced(session: Session): Write;
+  /** Gives the lock to whoever waits for it and takes it back afterwards. True when somebody had waited. */
+  yieldToWaiters(): Promise<boolean>;
+  release(): Promise<void>;
+}
+
+/**
+ * Refuses a database behind a transaction-mode pooler, found by behaviour: while a second session is inside a
+ * transaction, the first one's server connection must stay the same one.
+ * @throws ConfigError naming what to use instead.
+ */
+export async function assertSessionMode(first: Session, second: Session): Promise<void> {
+  for (let attempt = 0; attempt < 4; attempt++) {
+    const before = await backendPid(first.db);
+    const during = await second.db.transaction().execute(async (trx) => {
+      await backendPid(trx);
+      return backendPid(first.db);
+    });
+    if (before !== during)
+      throw new ConfigError([
+        {
+          variable: 'DATABASE_URL',
+          message:
+            "goes through a transaction-mode pooler, which can't hold a lock: use the direct connection or the pooler in session mode (Supabase: the same pooler host with port 5432 instead of 6543)",
+        },
+      ]);
+  }
+}
+
+async function backendPid(db: Session['db'] | Transaction<Database>): Promise<number> {
+  const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db);
+  return rows[0]?.pid ?? 0;
+}
+
+/** Who holds the lock now, or null. */
+export async function findHolder(db: Session['db']): Promise<LockHolder | null> {
+  const { rows } = await sql<LockHolder>`
+    select f.run_id, r.kind, f.acquired_at as since, l.pid
+    from pg_locks l
+    left join ops.fence f on f.pid = l.pid
+    left join ops.runs r on r.id = f.run_id
+    where l.locktype = 'advisory' and l.classid = ${LOCK_CLASS} and l.objid = ${LOCK_OBJECT} and l.objsubid = 2
+      and l.database = (select oid from pg_database where datname = current_database()) and l.granted`.execute(
+    db,
+  );
+  return rows[0] ?? null;
+}
+
+/** Ends the session that holds the lock (`floyo unlock --force`). True when there was one and it could be ended. */
+export async function terminateHolder(db: Session['db'], holder: LockHolder): Promise<boolean> {
+  const { rows } = await sql<{ ended: boolean }>`select pg_terminate_backend(${holder.pid}) as ended`.execute(
+    db,
+  );
+  return rows[0]?.ended ?? false;
+}
+
+/**
+ * Takes the lock on `session`, which then belongs to it.
+ * @param waitMs 0 to give up at once, else how long to wait.
+ * @returns null when it stayed taken.
+ */
+export async function acquireLock(session: Session, runId: string, waitMs: number): Promise<RunLock | null> {
+  await sql`select pg_advisory_lock(${ALIVE_CLASS}, hashtext(${runId}))`.execute(session.db);
+  if (!(await take(session, waitMs))) {
+    await sql`select pg_advisory_unlock(${ALIVE_CLASS}, hashtext(${runId}))`.execute(session.db);
+    return null;
+  }
+  let token = await bumpFence(session, runId);
+  await interruptDeadRuns(session, runId);
+
+  return {
+    get token() {
+      return token;
+    },
+    fenced: (writer) => async (work, options) => {
+      const builder = writer.db.transaction();
+      const begun = options?.isolationLevel ? builder.setIsolationLevel(options.isolationLevel) : builder;
+      return begun.execute(async (trx) => {
+        const { rows } = await sql`select 1 from ops.fence where token = ${token} for share`.execute(trx);
+        if (rows.length === 0)
+          throw new LockLostError('The lock was lost: another run has taken over', {
+            run_id: runId,
+            fence: token,
+          });
+        return work(trx);
+      });
+    },
+    async yieldToWaiters() {
+      const { rows } = await sql`
+        select 1 from pg_locks where locktype = 'advisory' and classid = ${LOCK_CLASS} and objid = ${LOCK_OBJECT}
+          and database = (select oid from pg_database where datname = current_database()) and not granted`.execute(
+        session.db,
+      );
+      if (rows.length === 0) return false;
+      await unlock(session);
+      // Postgres queues waiters in order: this returns after those who waited have finished.
+      await take(session, Infinity);
+      token = await bumpFence(session, runId);
+      return true;
+    },
+    async release() {
+      await unlock(session);
+      await sql`select pg_advisory_unlock(${ALIVE_CLASS}, hashtext(${runId}))`.execute(session.db);
+    },
+  };
+}
+
+async function take(session: Session, waitMs: number): Promise<boolean> {
+  if (waitMs === 0) {
+    const { rows } = await sql<{ taken: boolean }>`
+      select pg_try_advisory_lock(${LOCK_CLASS}, ${LOCK_OBJECT}) as taken`.execute(session.db);
+    return rows[0]?.taken ?? false;
+  }
+  const timeout = Number.isFinite(waitMs) ? `${Math.ceil(waitMs)}ms` : '0';
+  await sql`select set_config('lock_timeout', ${timeout}, false)`.execute(session.db);
+  try {
+    await sql`select pg_advisory_lock(${LOCK_CLASS}, ${LOCK_OBJECT})`.execute(session.db);
+    return true;
+  } catch (error) {
+    if (sqlState(error) === LOCK_NOT_AVAILABLE) return false;
+    throw error;
+  } finally {
+    await sql`select set_config('lock_timeout', '0', false)`.execute(session.db);
+  }
+}
+
+async function unlock(session: Session): Promise<void> {
+  await sql`select pg_advisory_unlock(${LOCK_CLASS}, ${LOCK_OBJECT})`.execute(session.db);
+}
+
+/** Waits for a write that is under way elsewhere, then shuts out every earlier token. */
+async function bumpFence(session: Session, runId: string): Promise<string> {
+  const { rows } = await sql<{ token: string }>`
+    update ops.fence set token = token + 1, run_id = ${runId}, pid = pg_backend_pid(), acquired_at = now()
+    returning token`.execute(session.db);
+  const token = rows[0]?.token;
+  if (token === undefined)
+    throw new PipelineError({
+      type: 'lock',
+      message: 'ops.fence has no row',
+      advice: 'Somebody deleted it. Run: insert into ops.fence (token) values (0);',
+    });
+  await sql`update ops.runs set fence = ${token} where id = ${runId}`.execute(session.db);
+  return token;
+}
+
+/** A run left `running` whose process no longer holds its "alive" lock is dead. */
+async function interruptDeadRuns(session: Session, runId: string): Promise<void> {
+  await sql`
+    update ops.runs r set status = 'interrupted', finished_at = now()
+    where r.status = 'running' and r.id <> ${runId} and not exists (
+      select 1 from pg_locks l
+      where l.locktype = 'advisory' and l.classid = ${ALIVE_CLASS} and l.objid::bigint = (hashtext(r.id::text)::bigint & 4294967295)
+        and l.database = (select oid from pg_database where datname = current_database()))`.execute(
+    session.db,
+  );
+}

@@ -1,0 +1,57 @@
+/**
+ * Takes secrets out of anything that is about to leave the process: the values of the configured secrets wherever they
+ * stand, what looks like a credential in a URL or header, and values under telling keys at any depth.
+ */
+
+const MASK = '[redacted]';
+const SECRET_KEY = /token|secret|password|authorization|api[_-]?key|access[_-]?key|signature|cookie/i;
+/** Named so by us and no secret in spite of the word. */
+const HARMLESS_KEY = /^(next_page_token|page_token)$/i;
+const IN_TEXT: readonly [RegExp, string][] = [
+  [
+    /((?:access_token|appsecret_proof|client_secret|refresh_token|api_key|token|secret|password|signature|sig)=)[^&\s"'\\]+/gi,
+    `$1${MASK}`,
+  ],
+  [/(bearer\s+)[\w.~+/=-]+/gi, `$1${MASK}`],
+  [/((?:postgres|postgresql|https?):\/\/[^:/?#\s"'@]*:)[^@\s"']+@/gi, `$1${MASK}@`],
+  [/\b(?:shpat|shpca|shpss|shppa|sk_live|sk_test|rk_live|rk_test|whsec|phx|phc)_[\w-]{6,}/g, MASK],
+];
+
+export interface Redactor {
+  /** A text without secrets. */
+  text(value: string): string;
+  /** A JSON-like value without secrets, as a copy. */
+  value<T>(value: T): T;
+}
+
+/** Short "secrets" are left out: masking every `a` would hide everything and protect nothing. */
+const MIN_SECRET_LENGTH = 6;
+
+/** Makes a redactor that also knows the given secret values. */
+export function createRedactor(secrets: readonly string[]): Redactor {
+  const known = [...new Set(secrets.flatMap((secret) => [secret, encodeURIComponent(secret)]))]
+    .filter((secret) => secret.length >= MIN_SECRET_LENGTH)
+    .sort((a, b) => b.length - a.length);
+
+  function text(value: string): string {
+    let result = value;
+    for (const secret of known) result = result.replaceAll(secret, MASK);
+    for (const [pattern, replacement] of IN_TEXT) result = result.replace(pattern, replacement);
+    return result;
+  }
+
+  function walk(value: unknown): unknown {
+    if (typeof value === 'string') return text(value);
+    if (Array.isArray(value)) return value.map(walk);
+    if (value !== null && typeof value === 'object')
+      return Object.fromEntries(
+        Object.entries(value).map(([key, inner]) => [
+          text(key),
+          SECRET_KEY.test(key) && !HARMLESS_KEY.test(key) && typeof inner === 'string' ? MASK : walk(inner),
+        ]),
+      );
+    return value;
+  }
+
+  return { text, value: <T>(value: T) => walk(value) as T };
+}

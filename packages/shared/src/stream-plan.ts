@@ -1,0 +1,153 @@
+/**
+ * What one stream of one account is due to read, from the ledger: its cursor, its coverage, and the clock.
+ * Reads the database and writes nothing, so that a dry run shows what a run does.
+ */
+import { Temporal } from 'temporal-polyfill';
+
+import type { AnyConnector, AnyStream, Reporting } from './connector.ts';
+import { listCoverage } from './coverage.ts';
+import type { Session } from './db.ts';
+import { planBackfill, planDays, planGaps } from './plan.ts';
+import { recall, type StateKey } from './state.ts';
+import { addDays, type Day, dayOf, type DayWindow, type InstantWindow } from './window.ts';
+
+/** Where the scheduled runs of an account and stream stand; remembered in `ops.agent_state`. */
+export interface Cursor {
+  /** The first day that scheduled runs answer for. */
+  readonly since: Day;
+  /** Changes before this instant have been read (streams with `changes`). */
+  readonly synced_to?: string;
+  /** Up to here days are covered by changes; behind `synced_to` while catching up. */
+  readonly covered_to?: string;
+}
+
+export interface PlanInput {
+  readonly connector: AnyConnector;
+  readonly stream: AnyStream;
+  readonly account: { readonly id: string; readonly timezone: string };
+  readonly reporting: Reporting;
+  readonly now: Temporal.Instant;
+}
+
+export interface ScheduledPlan {
+  readonly cursor: Cursor;
+  /** Of the remembered cursor; 0 when this is the first run. */
+  readonly version: number;
+  /** Whole days to read, newest first. */
+  readonly days: readonly DayWindow[];
+  /** Changes to read after them, oldest first; each one's overlap is the reader's to add. */
+  readonly changes: readonly InstantWindow[];
+}
+
+export interface BackfillPlan {
+  /** When this backfill first began; days read since then are done. */
+  readonly startedAt: string;
+  readonly resumed: boolean;
+  readonly days: readonly DayWindow[];
+}
+
+/** Whose calendar the stream's days are. */
+export function calendarOf({
+  stream,
+  account,
+  reporting,
+}: Pick<PlanInput, 'stream' | 'account' | 'reporting'>): string {
+  return stream.calendar === 'account' ? account.timezone : reporting.timezone;
+}
+
+/** Under which key the cursor is remembered. */
+export function cursorKey({
+  connector,
+  stream,
+  account,
+}: Pick<PlanInput, 'connector' | 'stream' | 'account'>): StateKey {
+  return { agent: connector.agent, scope: `${account.id}/${stream.name}`, key: 'cursor' };
+}
+
+/** Under which key a backfill remembers when it began. */
+export function backfillKey(
+  input: Pick<PlanInput, 'connector' | 'stream' | 'account'>,
+  window: DayWindow,
+): StateKey {
+  return { ...cursorKey(input), key: `backfill ${window.from}..${window.to}` };
+}
+
+/** The stream's key in the coverage ledger. */
+export function coverageKey({
+  connector,
+  stream,
+  account,
+}: Pick<PlanInput, 'connector' | 'stream' | 'account'>) {
+  return { source: connector.source, accountId: account.id, stream: stream.name };
+}
+
+/** What a scheduled run reads. */
+export async function planScheduled(db: Session['db'], input: PlanInput): Promise<ScheduledPlan> {
+  const { stream, now } = input;
+  const calendar = calendarOf(input);
+  const today = dayOf(now, calendar);
+  const known = await recall(db, cursorKey(input));
+  const cursor = (known?.value as Cursor | undefined) ?? firstCursor(stream, today, now);
+  const coverage = await listCoverage(db, coverageKey(input));
+  const { since } = cursor;
+  const { maxWindowDays, restatementDays } = stream;
+  const version = known?.version ?? 0;
+  if (stream.changes === undefined)
+    return {
+      cursor,
+      version,
+      days: planDays({ today, since, restatementDays, maxWindowDays, coverage }),
+      changes: [],
+    };
+  const until = dayOf(cursor.covered_to ?? now, calendar);
+  return {
+    cursor,
+    version,
+    days: planGaps({ since, until, maxWindowDays, coverage }),
+    changes: planChanges(
+      Temporal.Instant.from(cursor.synced_to ?? now.toString()),
+      now.subtract({ milliseconds: stream.changes.lagMs }),
+      stream.changes.maxWindowMs,
+    ),
+  };
+}
+
+/** What a backfill of these days reads. */
+export async function planBackfillOf(
+  db: Session['db'],
+  input: PlanInput,
+  window: DayWindow,
+): Promise<BackfillPlan> {
+  const end = addDays(dayOf(input.now, calendarOf(input)), 1);
+  const known = await recall(db, backfillKey(input, window));
+  const startedAt = typeof known?.value === 'string' ? known.value : input.now.toString();
+  return {
+    startedAt,
+    resumed: known !== undefined,
+    days: planBackfill({
+      window: { from: window.from, to: window.to < end ? window.to : end },
+      startedAt,
+      maxWindowDays: input.stream.maxWindowDays,
+      coverage: await listCoverage(db, coverageKey(input)),
+    }),
+  };
+}
+
+function firstCursor(stream: AnyStream, today: Day, now: Temporal.Instant): Cursor {
+  const since =
+    'since' in stream.firstRun ? stream.firstRun.since : addDays(today, -stream.firstRun.daysBack);
+  return stream.changes === undefined
+    ? { since }
+    : { since, synced_to: now.toString(), covered_to: now.toString() };
+}
+
+function planChanges(from: Temporal.Instant, end: Temporal.Instant, maxWindowMs: number): InstantWindow[] {
+  const windows: InstantWindow[] = [];
+  for (let start = from; Temporal.Instant.compare(start, end) < 0;) {
+    const limit = start.add({ milliseconds: maxWindowMs });
+    const to = Temporal.Instant.compare(limit, end) < 0 ? limit : end;
+    windows.push({ from: start.toString(), to: to.toString() });
+    start = to;
+  }
+  return windows;
+}

@@ -1,0 +1,252 @@
+/**
+ * Reads one window of one stream and commits it: pages -> schema -> rows -> stage, then one transaction with rows,
+ * coverage and cursor. What fails validation is set aside page by page; more than 5 % of a window fails the window.
+ */
+import type { z } from 'zod';
+
+import type { Account, AnyConnector, AnyStream, Io, LoadRows } from './connector.ts';
+import { writeCoverage } from './coverage.ts';
+import type { Database, Transaction } from './db.ts';
+import { LockLostError, PipelineError } from './errors.ts';
+import type { LoadCounts, Loader, RecordKey } from './load.ts';
+import { fingerprintRecord, listOpenRejects, quarantine, type Reject, resolveRejects } from './rejects.ts';
+import type { RunContext } from './runner.ts';
+import type { DayWindow, InstantWindow } from './window.ts';
+
+/** What a stream's windows of a run add up to. */
+export interface StreamCounts extends LoadCounts {
+  read: number;
+  rejected: number;
+  metadata: Record<string, unknown>;
+}
+
+/** Work that has to commit with the window: its cursor. */
+type Alongside = (trx: Transaction<Database>) => Promise<void>;
+
+export interface WindowReader {
+  /** Reads whole days: afterwards the account's rows of these days are exactly the vendor's. */
+  readDays(window: DayWindow, timezone: string, alongside?: Alongside): Promise<void>;
+  /** Reads what changed; `covers` are the days that are whole once this window is in. */
+  readChanges(
+    window: InstantWindow,
+    options: {
+      readonly covers: { readonly window: DayWindow; readonly timezone: string } | undefined;
+      readonly alongside: Alongside;
+    },
+  ): Promise<void>;
+  /** Maps the records that were set aside again and merges those that are valid now; deletes nothing. */
+  replay(): Promise<void>;
+}
+
+/** More rejects than this share of a window's records fail the window. */
+const MAX_REJECTED_SHARE = 0.05;
+
+export function createWindowReader(options: {
+  readonly run: RunContext;
+  readonly connector: AnyConnector;
+  readonly stream: AnyStream;
+  readonly account: Account;
+  readonly io: Io;
+  readonly counts: StreamCounts;
+  readonly loader: Loader;
+}): WindowReader {
+  const { run, connector, stream, account, io, counts, loader } = options;
+  const scope = stream.parent.scope(account.id);
+  const rejectKey = { agent: connector.agent, accountId: account.id, stream: stream.name };
+  const streamKey = { source: connector.source, accountId: account.id, stream: stream.name };
+  const { runId } = run.ledger;
+
+  async function readPages(
+    pages: AsyncIterable<readonly unknown[]>,
+    window: DayWindow | InstantWindow,
+  ): Promise<{ read: number; rejected: RecordKey[] }> {
+    const rejected: RecordKey[] = [];
+    let read = 0;
+    await loader.clear();
+    for await (const page of pages) {
+      const rejects: Reject[] = [];
+      for (const record of page) {
+        const mapped = mapRecord(stream, record, account, run.reporting);
+        if (mapped.ok) await loader.add(mapped.rows);
+        else rejects.push({ ...identify(stream, record), reasons: mapped.reasons, payload: record });
+      }
+      read += page.length;
+      counts.read += page.length;
+      counts.rejected += rejects.length;
+      rejected.push(
+        ...rejects.map(({ externalId, date }) =>
+          date === undefined ? { externalId } : { externalId, date },
+        ),
+      );
+      if (rejects.length > 0) await run.write((trx) => quarantine(trx, rejectKey, rejects, runId));
+      run.progress({
+        agent: connector.agent,
+        accountId: account.id,
+        stream: stream.name,
+        window,
+        rowsRead: counts.read,
+      });
+    }
+    await loader.flush();
+    return { read, rejected };
+  }
+
+  function refuseTooManyRejects(read: number, rejected: number, window: DayWindow | InstantWindow): void {
+    if (rejected === 0 || rejected <= read * MAX_REJECTED_SHARE) return;
+    throw new PipelineError({
+      type: 'rejects',
+      message: `${rejected} of ${read} records of ${stream.name} from ${window.from} to ${window.to} are not valid, more than 5 %: the window was not loaded`,
+      advice:
+        '`floyo rejects list` shows them with their reasons. The vendor may have changed its format: fix the mapping, then run it again.',
+      context: { window, read, rejected },
+    });
+  }
+
+  /** Takes rows that another account holds out of the stage and sets them aside. */
+  async function refuseForeignRows(trx: Transaction<Database>): Promise<number> {
+    const foreign = await loader.takeForeignRows(trx, scope);
+    const rejects = foreign.map(({ externalId, row }): Reject => {
+      const date = dateOf(row);
+      return {
+        externalId,
+        ...(date === undefined ? {} : { date }),
+        reasons: [`${externalId} belongs to another account here; it is not taken over`],
+        payload: row,
+      };
+    });
+    await quarantine(trx, rejectKey, rejects, runId);
+    return rejects.length;
+  }
+
+  async function commit(
+    pages: { read: number; rejected: RecordKey[] },
+    window: DayWindow | InstantWindow,
+    work: {
+      readonly replace: DayWindow | undefined;
+      readonly covers: { readonly window: DayWindow; readonly timezone: string } | undefined;
+      readonly readAt: string;
+      readonly alongside: Alongside | undefined;
+    },
+  ): Promise<void> {
+    const foreign = await runWrite(refuseForeignRows);
+    counts.rejected += foreign;
+    refuseTooManyRejects(pages.read, pages.rejected.length + foreign, window);
+    const loaded = await runWrite(async (trx) => {
+      await resolveRejects(trx, rejectKey, {
+        runId,
+        stage: `stage_${stream.parent.table}`,
+        ...(work.replace ? { window: work.replace } : {}),
+      });
+      const applied = await loader.apply(trx, {
+        scope,
+        runId,
+        ...(work.replace ? { replace: { window: work.replace, keep: pages.rejected } } : {}),
+      });
+      if (work.covers)
+        await writeCoverage(trx, streamKey, {
+          ...work.covers,
+          readAt: work.readAt,
+          restatementDays: stream.restatementDays,
+          runId,
+        });
+      await work.alongside?.(trx);
+      return applied;
+    });
+    addCounts(loaded);
+  }
+
+  function addCounts(loaded: LoadCounts): void {
+    counts.inserted += loaded.inserted;
+    counts.updated += loaded.updated;
+    counts.unchanged += loaded.unchanged;
+    counts.deleted += loaded.deleted;
+  }
+
+  async function runWrite<T>(work: (trx: Transaction<Database>) => Promise<T>): Promise<T> {
+    run.signal.throwIfAborted();
+    try {
+      return await run.write(work);
+    } catch (error) {
+      if (error instanceof PipelineError || error instanceof LockLostError || run.session.lost.aborted)
+        throw error;
+      throw new PipelineError({
+        type: 'load',
+        message: `Loading ${stream.name} into ${stream.parent.table} failed: ${error instanceof Error ? error.message : String(error)}`,
+        advice:
+          'Nothing of this window was written. Check the database (`floyo migrate`, free space, locks); the next run reads the window again.',
+        context: { table: stream.parent.table },
+        cause: error,
+      });
+    }
+  }
+
+  return {
+    async readDays(window, timezone, alongside) {
+      const readAt = run.now().toString();
+      const pages = await readPages(stream.readDays(account, window, io), window);
+      await commit(pages, window, { replace: window, covers: { window, timezone }, readAt, alongside });
+    },
+    async readChanges(window, { covers, alongside }) {
+      if (stream.changes === undefined) throw new TypeError(`${stream.name} tells no changes`);
+      const pages = await readPages(stream.changes.read(account, window, io), window);
+      await commit(pages, window, { replace: undefined, covers, readAt: window.to, alongside });
+    },
+    async replay() {
+      await loader.clear();
+      const still: Reject[] = [];
+      const open = await listOpenRejects(run.session.db, rejectKey);
+      for (const { external_id, date, payload } of open) {
+        const mapped = mapRecord(stream, payload, account, run.reporting);
+        if (mapped.ok) await loader.add(mapped.rows);
+        else
+          still.push({
+            externalId: external_id,
+            ...(date === null ? {} : { date }),
+            reasons: mapped.reasons,
+            payload,
+          });
+      }
+      await loader.flush();
+      counts.read += open.length;
+      counts.rejected += still.length;
+      await runWrite(async (trx) => {
+        await quarantine(trx, rejectKey, still, runId);
+        counts.rejected += await refuseForeignRows(trx);
+        await resolveRejects(trx, rejectKey, { runId, stage: `stage_${stream.parent.table}` });
+        addCounts(await loader.apply(trx, { scope, runId }));
+      });
+    },
+  };
+}
+
+/** Validates and maps one record. */
+function mapRecord(
+  stream: AnyStream,
+  record: unknown,
+  account: Account,
+  reporting: RunContext['reporting'],
+): { readonly ok: true; readonly rows: LoadRows } | { readonly ok: false; readonly reasons: string[] } {
+  const parsed = stream.schema.safeParse(record);
+  if (!parsed.success)
+    return {
+      ok: false,
+      reasons: parsed.error.issues.map(
+        (issue: z.core.$ZodIssue) => `${issue.path.join('.')}: ${issue.message}`,
+      ),
+    };
+  try {
+    return { ok: true, rows: stream.toRows(parsed.data, account, reporting) };
+  } catch (error) {
+    return { ok: false, reasons: [error instanceof Error ? error.message : String(error)] };
+  }
+}
+
+function identify(stream: AnyStream, record: unknown): RecordKey {
+  return stream.identify(record) ?? { externalId: fingerprintRecord(record) };
+}
+
+function dateOf(row: unknown): string | undefined {
+  return row !== null && typeof row === 'object' && 'date' in row && typeof row.date === 'string'
+    ? row.date
+    : undefined;
+}
