@@ -1,6 +1,15 @@
-import { ThrottledError, WindowTooLargeError } from '@floyo/shared/errors';
-import { collect, createTestIo, startTestVendor, type TestVendor, type VendorAnswer, type VendorRequest } from '@floyo/shared/testing/vendor';
 import { afterEach, describe, expect, test } from 'vitest';
+
+import { ThrottledError, WindowTooLargeError } from '@floyo/shared/errors';
+import { matching } from '@floyo/shared/testing/matchers';
+import {
+  collect,
+  createTestIo,
+  startTestVendor,
+  type TestVendor,
+  type VendorAnswer,
+  type VendorRequest,
+} from '@floyo/shared/testing/vendor';
 
 import { createMetaClient } from './client.ts';
 
@@ -18,7 +27,9 @@ async function readAll(answer: (request: VendorRequest, index: number) => Vendor
     conversionAction: 'purchase',
     baseUrl: vendor.url,
   });
-  return collect(client.readInsights(createTestIo({ now: '2026-11-21T09:00:00Z' }).http, '1', { level: 'ad' }));
+  return collect(
+    client.readInsights(createTestIo({ now: '2026-11-21T09:00:00Z' }).http, '1', { level: 'ad' }),
+  );
 }
 
 function page(data: unknown[], after: string, isLast = false): VendorAnswer {
@@ -30,7 +41,11 @@ const failure = (code: number, subcode?: number, message = 'no'): VendorAnswer =
   status: code === 1 ? 500 : 400,
   body: { error: { code, error_subcode: subcode, message, fbtrace_id: 'A1' } },
 });
-const tooMuch = failure(1, undefined, "Please reduce the amount of data you're asking for, then retry your request");
+const tooMuch = failure(
+  1,
+  undefined,
+  "Please reduce the amount of data you're asking for, then retry your request",
+);
 
 describe('paging', () => {
   test('goes on after a short and after an empty page, and ends where next is absent', async () => {
@@ -49,16 +64,23 @@ describe('paging', () => {
   });
 
   test('a cursor that stands still or goes in a circle ends the reading', async () => {
-    await expect(readAll((_request, index) => page([index], `c${index % 3}`))).rejects.toMatchObject({ type: 'contract' });
+    await expect(readAll((_request, index) => page([index], `c${index % 3}`))).rejects.toMatchObject({
+      type: 'contract',
+    });
     expect(vendor?.requests).toHaveLength(4);
   });
 
   test('a next page without a cursor is a failure', async () => {
-    await expect(readAll(() => ({ body: { data: [1], paging: { next: 'https://x' } } }))).rejects.toMatchObject({ type: 'contract' });
+    await expect(
+      readAll(() => ({ body: { data: [1], paging: { next: 'https://x' } } })),
+    ).rejects.toMatchObject({ type: 'contract' });
   });
 
   test('an answer of another shape is a failure', async () => {
-    await expect(readAll(() => ({ body: { rows: [] } }))).rejects.toMatchObject({ type: 'contract', retryable: false });
+    await expect(readAll(() => ({ body: { rows: [] } }))).rejects.toMatchObject({
+      type: 'contract',
+      retryable: false,
+    });
   });
 });
 
@@ -73,7 +95,8 @@ test('the token is in the header and never in a URL', async () => {
 
 describe('too much for one answer', () => {
   test('the page is halved and the reading goes on from the same cursor', async () => {
-    const isTooMuch = ({ query }: VendorRequest) => query.get('after') === 'c0' && Number(query.get('limit')) > 125;
+    const isTooMuch = ({ query }: VendorRequest) =>
+      query.get('after') === 'c0' && Number(query.get('limit')) > 125;
     const records = await readAll((request) => {
       if (isTooMuch(request)) return tooMuch;
       return request.query.has('after') ? page(['b'], 'c1', true) : page(['a'], 'c0');
@@ -84,7 +107,14 @@ describe('too much for one answer', () => {
 
   test('when the smallest page is too large, fewer days are needed', async () => {
     await expect(readAll(() => tooMuch)).rejects.toBeInstanceOf(WindowTooLargeError);
-    expect(vendor?.requests.map(({ query }) => query.get('limit'))).toEqual(['500', '250', '125', '62', '31', '25']);
+    expect(vendor?.requests.map(({ query }) => query.get('limit'))).toEqual([
+      '500',
+      '250',
+      '125',
+      '62',
+      '31',
+      '25',
+    ]);
   });
 
   test('the data limit of a call asks for fewer days at once', async () => {
@@ -100,7 +130,9 @@ describe('too much for one answer', () => {
 
 test('an answer of another API version is refused', async () => {
   const answer = page([1], 'c0', true);
-  await expect(readAll(() => ({ ...answer, headers: { 'facebook-api-version': 'v25.0' } }))).rejects.toMatchObject({
+  await expect(
+    readAll(() => ({ ...answer, headers: { 'facebook-api-version': 'v25.0' } })),
+  ).rejects.toMatchObject({
     type: 'contract',
     message: 'Meta answered as Marketing API v25.0, not as v26.0',
   });
@@ -109,9 +141,12 @@ test('an answer of another API version is refused', async () => {
 
 test("Meta's wait is kept: an account without the time for it is paused until then", async () => {
   const usage = JSON.stringify({ '1': [{ type: 'ads_insights', estimated_time_to_regain_access: 9 }] });
-  const reading = readAll(() => ({ ...failure(80000, 2446079), headers: { 'x-business-use-case-usage': usage } }));
+  const reading = readAll(() => ({
+    ...failure(80000, 2446079),
+    headers: { 'x-business-use-case-usage': usage },
+  }));
   const error: unknown = await reading.catch((thrown: unknown) => thrown);
   expect(error).not.toBeInstanceOf(ThrottledError);
-  expect(error).toMatchObject({ type: 'rate_limit', until: expect.stringMatching(/^2026-11-21T09:09:00/) });
+  expect(error).toMatchObject({ type: 'rate_limit', until: matching(/^2026-11-21T09:09:00/) });
   expect(vendor?.requests).toHaveLength(1);
 });

@@ -3,9 +3,10 @@
  * Yields pages of unknown records; what they mean is the stream's business.
  * https://developers.facebook.com/docs/marketing-api/insights
  */
+import { z } from 'zod';
+
 import { PipelineError, WindowTooLargeError } from '@floyo/shared/errors';
 import type { HttpClient, HttpReply } from '@floyo/shared/http';
-import { z } from 'zod';
 
 import type { MetaConfig } from './config.ts';
 import { classifyReply, PageTooLargeError, ReportFailedError } from './errors.ts';
@@ -28,7 +29,11 @@ export interface MetaClient {
   /** GET of one node. Throws PipelineError, classified. */
   getNode(http: HttpClient, node: string, fields: readonly string[]): Promise<unknown>;
   /** All pages of `act_<accountId>/insights`, empty ones left out. Throws WindowTooLargeError when fewer days are needed. */
-  readInsights(http: HttpClient, accountId: string, parameters: Parameters): AsyncGenerator<readonly unknown[]>;
+  readInsights(
+    http: HttpClient,
+    accountId: string,
+    parameters: Parameters,
+  ): AsyncGenerator<readonly unknown[]>;
 }
 
 export function createMetaClient(config: MetaConfig): MetaClient {
@@ -40,10 +45,11 @@ export function createMetaClient(config: MetaConfig): MetaClient {
   ): Promise<unknown> {
     const accountId = /^act_(\d+)/.exec(path)?.[1] ?? '';
     const reply = await http.request({
-      url: `${config.baseUrl}/${config.apiVersion}/${path}?${new URLSearchParams(parameters)}`,
+      url: `${config.baseUrl}/${config.apiVersion}/${path}?${new URLSearchParams(parameters).toString()}`,
       headers: { authorization: `Bearer ${config.accessToken}` },
       safeToRepeat: true,
-      classify: (answer) => classifyReply(answer, accountId) ?? refuseOtherVersion(answer, config.apiVersion) ?? check(answer),
+      classify: (answer) =>
+        classifyReply(answer, accountId) ?? refuseOtherVersion(answer, config.apiVersion) ?? check(answer),
     });
     return reply.json;
   }
@@ -110,7 +116,10 @@ function refuseBrokenPage(reply: HttpReply): PipelineError | undefined {
       type: 'contract',
       message: "Meta's answer is no page of insights",
       advice: 'The API may have changed: compare the answer with the documentation of insights.',
-      context: { url: reply.url, reasons: page.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) },
+      context: {
+        url: reply.url,
+        reasons: page.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
+      },
     });
   if (page.data.data.length === 0 || page.data.paging !== undefined) return undefined;
   // Every page with rows has cursors: without them nobody can tell whether there is more.
@@ -126,7 +135,10 @@ function refuseBrokenPage(reply: HttpReply): PipelineError | undefined {
 function stuckCursor(after: string | undefined): PipelineError {
   return new PipelineError({
     type: 'contract',
-    message: after === undefined ? 'Meta says there is a next page but gives no cursor' : "Meta's cursor leads back to a page that was read already",
+    message:
+      after === undefined
+        ? 'Meta says there is a next page but gives no cursor'
+        : "Meta's cursor leads back to a page that was read already",
     advice: 'Nothing was loaded from this window. If it lasts, ask Meta.',
     context: { after },
   });

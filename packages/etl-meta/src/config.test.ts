@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 
+import { containing } from '@floyo/shared/testing/matchers';
+
 import { metaConfig } from './config.ts';
 
 const SET = { META_ACCESS_TOKEN: 'EAAtoken', META_AD_ACCOUNT_IDS: 'act_123, 456' };
@@ -23,7 +25,7 @@ test('without any variable the source is not configured', () => {
 
 test('half set is a problem that says what is missing', () => {
   expect(metaConfig.read({ META_ACCESS_TOKEN: 'EAAtoken' }).problems).toEqual([
-    { variable: 'META_AD_ACCOUNT_IDS', message: expect.stringContaining('is not set') },
+    { variable: 'META_AD_ACCOUNT_IDS', message: containing('is not set') },
   ]);
 });
 
@@ -37,7 +39,7 @@ test.each([
   ['META_BASE_URL', 'graph.facebook.com', 'must be a URL'],
 ])('%s=%j is refused', (variable, value, message) => {
   const { problems } = metaConfig.read({ ...SET, [variable]: value });
-  expect(problems).toEqual([{ variable, message: expect.stringContaining(message) }]);
+  expect(problems).toEqual([{ variable, message: containing(message) }]);
 });
 
 test('all problems are told at once', () => {

@@ -1,6 +1,7 @@
 /** The environment variables of the Meta source: their shapes and what people read when one is wrong. */
-import { defineConfig, splitList } from '@floyo/shared/config';
 import { z } from 'zod';
+
+import { defineConfig, splitList } from '@floyo/shared/config';
 
 import { DEFAULT_API_VERSION } from './versions.ts';
 
@@ -21,7 +22,8 @@ const accountIds = z.string().transform((text, context) => {
   const wrong = ids.filter((id) => !/^\d+$/.test(id));
   const twice = [...new Set(ids.filter((id, index) => ids.indexOf(id) !== index))];
   if (ids.length === 0) context.addIssue('names no ad account');
-  if (wrong.length > 0) context.addIssue(`${wrong.join(', ')}: an ad account is a number, with or without act_`);
+  if (wrong.length > 0)
+    context.addIssue(`${wrong.join(', ')}: an ad account is a number, with or without act_`);
   if (twice.length > 0) context.addIssue(`${twice.join(', ')}: named twice`);
   return ids;
 });
@@ -40,7 +42,10 @@ export const metaConfig = defineConfig({
       example: 'act_1234567890,2345678901',
     },
     META_API_VERSION: {
-      schema: z.string().regex(/^v\d+\.\d+$/, 'must look like v26.0').default(DEFAULT_API_VERSION),
+      schema: z
+        .string()
+        .regex(/^v\d+\.\d+$/, 'must look like v26.0')
+        .default(DEFAULT_API_VERSION),
       description: 'version of the Marketing API',
       example: DEFAULT_API_VERSION,
     },
@@ -53,7 +58,9 @@ export const metaConfig = defineConfig({
       example: 'purchase',
     },
     META_BASE_URL: {
-      schema: z.url({ protocol: /^https?$/, error: 'must be a URL with http or https' }).default('https://graph.facebook.com'),
+      schema: z
+        .url({ protocol: /^https?$/, error: 'must be a URL with http or https' })
+        .default('https://graph.facebook.com'),
       description: 'base URL without the version',
       example: 'https://graph.facebook.com',
     },

@@ -1,6 +1,8 @@
+import { describe, expect, test } from 'vitest';
+
 import { PipelineError, ThrottledError, WindowTooLargeError } from '@floyo/shared/errors';
 import type { HttpReply } from '@floyo/shared/http';
-import { describe, expect, test } from 'vitest';
+import { matching } from '@floyo/shared/testing/matchers';
 
 import { classifyReply, PageTooLargeError, ReportFailedError } from './errors.ts';
 
@@ -14,12 +16,27 @@ interface Body {
   readonly error_user_msg?: string;
 }
 
-function reply(body: unknown, { status = 400, headers = {} }: { status?: number; headers?: Record<string, string> } = {}): HttpReply {
-  return { status, headers: new Headers(headers), text: '', json: body, url: 'https://graph.facebook.com/v26.0/act_1/insights' };
+function reply(
+  body: unknown,
+  { status = 400, headers = {} }: { status?: number; headers?: Record<string, string> } = {},
+): HttpReply {
+  return {
+    status,
+    headers: new Headers(headers),
+    text: '',
+    json: body,
+    url: 'https://graph.facebook.com/v26.0/act_1/insights',
+  };
 }
 
-function classify(error: Body, options?: { status?: number; headers?: Record<string, string> }): PipelineError {
-  const result = classifyReply(reply({ error: { type: 'OAuthException', fbtrace_id: 'AbC1', ...error } }, options), ACCOUNT);
+function classify(
+  error: Body,
+  options?: { status?: number; headers?: Record<string, string> },
+): PipelineError {
+  const result = classifyReply(
+    reply({ error: { type: 'OAuthException', fbtrace_id: 'AbC1', ...error } }, options),
+    ACCOUNT,
+  );
   if (result === undefined) throw new Error('the reply was taken for a good one');
   return result;
 }
@@ -53,7 +70,10 @@ const SPLIT: readonly Body[] = [
   { code: 100, error_subcode: 1504018 },
   { code: 2, error_subcode: 1504038, is_transient: true },
   { code: -3, error_subcode: 1504045 },
-  { code: 100, message: '(#100) The After Cursor specified exceeds the max limit supported by this endpoint' },
+  {
+    code: 100,
+    message: '(#100) The After Cursor specified exceeds the max limit supported by this endpoint',
+  },
 ];
 const FATAL: readonly (readonly [string, Body])[] = [
   ...[undefined, 458, 459, 460, 463, 464, 467].map(
@@ -110,7 +130,7 @@ describe('codes', () => {
   });
 
   test.each(FATAL)('%s: %j fails at once', (type, body) => {
-    expect(classify(body)).toMatchObject({ type, retryable: false, advice: expect.stringMatching(/\w/) });
+    expect(classify(body)).toMatchObject({ type, retryable: false, advice: matching(/\w/) });
   });
 
   test('a code that nobody knows fails with what Meta says', () => {
@@ -125,14 +145,20 @@ describe('codes', () => {
 
 describe('what people read', () => {
   test('the reason of the subcode, and what the on-call engineer needs', () => {
-    const error = classify({ code: 190, error_subcode: 463, message: 'Error validating access token: Session has expired' });
+    const error = classify({
+      code: 190,
+      error_subcode: 463,
+      message: 'Error validating access token: Session has expired',
+    });
     expect(error.message).toBe('Meta: the access token has expired (190/463)');
     expect(error.advice).toContain('META_ACCESS_TOKEN');
     expect(error.context).toMatchObject({ code: 190, subcode: 463, fbtrace_id: 'AbC1', http_status: 400 });
   });
 
-  test('a refused parameter in Meta\'s own words', () => {
-    expect(classify({ code: 100, message: '(#100) foo is not valid for fields param' }).message).toContain('foo is not valid');
+  test("a refused parameter in Meta's own words", () => {
+    expect(classify({ code: 100, message: '(#100) foo is not valid for fields param' }).message).toContain(
+      'foo is not valid',
+    );
   });
 });
 
@@ -164,10 +190,13 @@ describe('how long to wait', () => {
     expect(classify({ code: 4, error_subcode: 1504022 })).toMatchObject({ waitMs: 60_000 });
   });
 
-  test.each(['', 'no json', '{}', '{"1":null}', '[]', '{"1":[{}]}'])('%j in the header says nothing', (value) => {
-    const headers = { 'x-business-use-case-usage': value };
-    expect(classify({ code: 80000 }, { headers })).toMatchObject({ waitMs: undefined });
-  });
+  test.each(['', 'no json', '{}', '{"1":null}', '[]', '{"1":[{}]}'])(
+    '%j in the header says nothing',
+    (value) => {
+      const headers = { 'x-business-use-case-usage': value };
+      expect(classify({ code: 80000 }, { headers })).toMatchObject({ waitMs: undefined });
+    },
+  );
 });
 
 describe('without an envelope', () => {
@@ -183,7 +212,10 @@ describe('without an envelope', () => {
   });
 
   test('HTML of a proxy that refuses is not', () => {
-    expect(classifyReply(reply(undefined, { status: 403 }), ACCOUNT)).toMatchObject({ type: 'upstream', retryable: false });
+    expect(classifyReply(reply(undefined, { status: 403 }), ACCOUNT)).toMatchObject({
+      type: 'upstream',
+      retryable: false,
+    });
   });
 
   test('HTTP 429 waits', () => {

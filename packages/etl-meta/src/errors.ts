@@ -2,9 +2,10 @@
  * What Meta's error codes mean for us. Only code and subcode decide, never the HTTP status: throttles come as 400 and
  * 403, and errors also with 200. https://developers.facebook.com/docs/marketing-api/error-reference
  */
-import { PipelineError, ThrottledError, WindowTooLargeError, type ErrorDetails } from '@floyo/shared/errors';
-import type { HttpReply } from '@floyo/shared/http';
 import { z } from 'zod';
+
+import { type ErrorDetails, PipelineError, ThrottledError, WindowTooLargeError } from '@floyo/shared/errors';
+import type { HttpReply } from '@floyo/shared/http';
 
 import { throttleWaitMs } from './throttle.ts';
 
@@ -18,7 +19,8 @@ export class ReportFailedError extends PipelineError {
   }
 }
 
-type Action = 'retry' | 'throttle' | 'page' | 'split' | 'retry_then_split' | 'auth' | 'permission' | 'policy' | 'config';
+type Action =
+  'retry' | 'throttle' | 'page' | 'split' | 'retry_then_split' | 'auth' | 'permission' | 'policy' | 'config';
 
 interface Meaning {
   readonly action: Action;
@@ -66,7 +68,10 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   '105': { action: 'config', reason: 'too many parameters' },
   '2500': { action: 'config', reason: 'Meta does not understand the address or query' },
   '3001': { action: 'config', reason: 'Meta refuses the query' },
-  '3018': { action: 'config', reason: 'the days asked for begin more than 37 months ago, which Meta does not keep' },
+  '3018': {
+    action: 'config',
+    reason: 'the days asked for begin more than 37 months ago, which Meta does not keep',
+  },
 };
 
 const ACCOUNT_LIMIT: Meaning = { action: 'throttle', reason: "the ad account's limit of calls is reached" };
@@ -74,12 +79,25 @@ const PERMISSION: Meaning = { action: 'permission', reason: 'the ad account has 
 
 /** Meta gives these no subcode of their own: its text is the only sign. */
 const BY_TEXT: readonly (readonly [code: number, text: RegExp, meaning: Meaning])[] = [
-  [1, /reduce the amount of data/i, { action: 'page', reason: 'one page asks for more data than Meta gives' }],
-  [100, /after cursor.*exceeds the max limit/i, { action: 'split', reason: 'the result has more pages than Meta gives' }],
+  [
+    1,
+    /reduce the amount of data/i,
+    { action: 'page', reason: 'one page asks for more data than Meta gives' },
+  ],
+  [
+    100,
+    /after cursor.*exceeds the max limit/i,
+    { action: 'split', reason: 'the result has more pages than Meta gives' },
+  ],
 ];
 
 /** A failure that Meta calls transient is retried, whatever its code, unless the code asks for something gentler. */
-const KEEPS_WHEN_TRANSIENT: ReadonlySet<Action> = new Set<Action>(['throttle', 'page', 'split', 'retry_then_split']);
+const KEEPS_WHEN_TRANSIENT: ReadonlySet<Action> = new Set<Action>([
+  'throttle',
+  'page',
+  'split',
+  'retry_then_split',
+]);
 
 const envelopeSchema = z.object({
   error: z.object({
@@ -96,13 +114,16 @@ type MetaError = z.infer<typeof envelopeSchema>['error'];
 
 const ADVICE: Readonly<Record<Action, string>> = {
   retry: 'Nothing to do: the next run tries again. If it lasts, look at https://metastatus.com.',
-  throttle: 'Nothing to do: the run waits as Meta asks. If it happens daily, ask Meta for Full Access to the Marketing API.',
+  throttle:
+    'Nothing to do: the run waits as Meta asks. If it happens daily, ask Meta for Full Access to the Marketing API.',
   page: 'Nothing to do: fewer rows and then fewer days are asked for.',
   split: 'Nothing to do: fewer days are asked for.',
   retry_then_split: 'Nothing to do: it is tried again, then with fewer days.',
-  auth: "Make a new token for the system user (Business settings, System users, permission ads_read) and put it into META_ACCESS_TOKEN.",
-  permission: "Give the token's system user access to the ad account and the app ads_read, or take the account out of META_AD_ACCOUNT_IDS.",
-  policy: 'Look at the Account Quality page of the business and settle the block there; calling on does not help.',
+  auth: 'Make a new token for the system user (Business settings, System users, permission ads_read) and put it into META_ACCESS_TOKEN.',
+  permission:
+    "Give the token's system user access to the ad account and the app ads_read, or take the account out of META_AD_ACCOUNT_IDS.",
+  policy:
+    'Look at the Account Quality page of the business and settle the block there; calling on does not help.',
   config: 'Correct what the message names (META_* variables, or the days of the backfill).',
 };
 
@@ -112,7 +133,11 @@ export function classifyReply(reply: HttpReply, accountId: string): PipelineErro
   if (envelope.success) return toError(envelope.data.error, reply, accountId);
   if (reply.json !== undefined && reply.status < 300) return undefined;
   if (reply.status === 429)
-    return new ThrottledError({ message: 'Meta: calls come too fast (HTTP 429)', advice: ADVICE.throttle, waitMs: throttleWaitMs(reply.headers, accountId) });
+    return new ThrottledError({
+      message: 'Meta: calls come too fast (HTTP 429)',
+      advice: ADVICE.throttle,
+      waitMs: throttleWaitMs(reply.headers, accountId),
+    });
   const isOurs = reply.status >= 400 && reply.status < 500;
   return new PipelineError({
     type: 'upstream',
@@ -132,7 +157,9 @@ function toError(error: MetaError, reply: HttpReply, accountId: string): Pipelin
   const label = error.error_subcode === undefined ? `${error.code}` : `${error.code}/${error.error_subcode}`;
   const details = {
     message: `Meta: ${describe(error, meaning)} (${label})`,
-    advice: meaning ? ADVICE[meaning.action] : `Look the code ${label} up in Meta's error reference; the message and fbtrace_id are what Meta's support asks for.`,
+    advice: meaning
+      ? ADVICE[meaning.action]
+      : `Look the code ${label} up in Meta's error reference; the message and fbtrace_id are what Meta's support asks for.`,
     context: {
       code: error.code,
       subcode: error.error_subcode,
@@ -169,7 +196,8 @@ function toError(error: MetaError, reply: HttpReply, accountId: string): Pipelin
 function lookUp({ code, error_subcode: subcode, message }: MetaError): Meaning | undefined {
   const byText = BY_TEXT.find(([known, text]) => known === code && text.test(message));
   if (byText !== undefined) return byText[2];
-  const exact = subcode === undefined ? undefined : (MEANINGS[`${code}/${subcode}`] ?? MEANINGS[`*/${subcode}`]);
+  const exact =
+    subcode === undefined ? undefined : (MEANINGS[`${code}/${subcode}`] ?? MEANINGS[`*/${subcode}`]);
   const found = exact ?? MEANINGS[`${code}`];
   if (found !== undefined) return found;
   if (code >= 80_000 && code <= 80_014) return ACCOUNT_LIMIT;

@@ -1,11 +1,12 @@
 /** The Meta source: daily insights of every ad of the configured ad accounts. */
+import { z } from 'zod';
+
 import { defineConnector, type Io } from '@floyo/shared/connector';
 import { PipelineError } from '@floyo/shared/errors';
 import { dayOf, isTimezone } from '@floyo/shared/window';
-import { z } from 'zod';
 
 import { createMetaClient } from './client.ts';
-import { metaConfig, type MetaConfig } from './config.ts';
+import { type MetaConfig, metaConfig } from './config.ts';
 import { insights, type MetaSession } from './streams/insights.ts';
 import { refuseExpiredVersion } from './versions.ts';
 

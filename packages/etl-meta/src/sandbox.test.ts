@@ -1,15 +1,17 @@
 /** The connector against the sandbox: paging with traps, time zones, faults. */
-import { startSandbox, type Sandbox } from '@floyo/sandbox';
-import { readConfig } from '@floyo/shared/config';
-import { WindowTooLargeError } from '@floyo/shared/errors';
-import { collect, createTestIo } from '@floyo/shared/testing/vendor';
-import { addDays, dayOf } from '@floyo/shared/window';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
-import { metaConfig, type MetaConfig } from './config.ts';
+import { type Sandbox, startSandbox } from '@floyo/sandbox';
+import { readConfig } from '@floyo/shared/config';
+import { WindowTooLargeError } from '@floyo/shared/errors';
+import { containing, matching } from '@floyo/shared/testing/matchers';
+import { collect, createTestIo } from '@floyo/shared/testing/vendor';
+import { addDays, dayOf } from '@floyo/shared/window';
+
+import { type MetaConfig, metaConfig } from './config.ts';
 import { meta } from './index.ts';
-import { insights, type Insight } from './streams/insights.ts';
+import { type Insight, insights } from './streams/insights.ts';
 
 /** Saturday evening in Europe, Sunday morning in Tokyo. */
 const NOW = '2026-11-21T21:00:00Z';
@@ -25,9 +27,14 @@ beforeAll(async () => {
 afterAll(() => sandbox.close());
 afterEach(() => sandbox.faults.clear());
 
-const [US = '', , TOKYO = ''] = ['1010035716096012', '2040118820417733', '3071290443350986'];
+const US = '1010035716096012';
+const TOKYO = '3071290443350986';
 
-async function read(account: string, daysBack: number, options: { readonly config?: Partial<MetaConfig> } = {}): Promise<Insight[]> {
+async function read(
+  account: string,
+  daysBack: number,
+  options: { readonly config?: Partial<MetaConfig> } = {},
+): Promise<Insight[]> {
   const io = createTestIo({ now: NOW });
   const session = await meta.open({ ...config, ...options.config }, account, io);
   const today = dayOf(io.now(), session.timezone);
@@ -46,19 +53,37 @@ test('a first run reads every ad of 28 days and today, whatever its pages look l
 
 test('deleted ads keep their spend: the ads add up to what the account spent', async () => {
   const records = await read(US, 28);
-  const range = JSON.stringify({ since: '2026-10-24', until: '2026-11-21' });
-  const url = `${config.baseUrl}/v26.0/act_${US}/insights?${new URLSearchParams({ level: 'account', time_range: range, fields: 'spend,impressions' })}`;
-  const answer: unknown = await (await fetch(url, { headers: { authorization: `Bearer ${config.accessToken}` } })).json();
-  const [total] = z.object({ data: z.array(z.object({ spend: z.string(), impressions: z.string() })) }).parse(answer).data;
+  const query = new URLSearchParams({
+    level: 'account',
+    time_range: JSON.stringify({ since: '2026-10-24', until: '2026-11-21' }),
+    fields: 'spend,impressions',
+  });
+  const url = `${config.baseUrl}/v26.0/act_${US}/insights?${query.toString()}`;
+  const answer: unknown = await (
+    await fetch(url, { headers: { authorization: `Bearer ${config.accessToken}` } })
+  ).json();
+  const [total] = z
+    .object({ data: z.array(z.object({ spend: z.string(), impressions: z.string() })) })
+    .parse(answer).data;
   const cents = records.reduce((sum, { spend }) => sum + Math.round(Number(spend) * 100), 0);
   expect(cents).toBe(Math.round(Number(total?.spend) * 100));
-  expect(records.reduce((sum, { impressions }) => sum + Number(impressions), 0)).toBe(Number(total?.impressions));
+  expect(records.reduce((sum, { impressions }) => sum + Number(impressions), 0)).toBe(
+    Number(total?.impressions),
+  );
 });
 
 test("an account east of UTC has its own today, in the zone's name and not its offset", async () => {
   const records = await read(TOKYO, 1);
-  expect(records.map(({ date_start: day }) => day).sort().at(-1)).toBe('2026-11-22');
-  expect(await meta.open(config, TOKYO, createTestIo({ now: NOW }))).toMatchObject({ timezone: 'Asia/Tokyo', currency: 'GBP' });
+  expect(
+    records
+      .map(({ date_start: day }) => day)
+      .sort()
+      .at(-1),
+  ).toBe('2026-11-22');
+  expect(await meta.open(config, TOKYO, createTestIo({ now: NOW }))).toMatchObject({
+    timezone: 'Asia/Tokyo',
+    currency: 'GBP',
+  });
 });
 
 test('rows carry what the account was opened with', async () => {
@@ -67,7 +92,9 @@ test('rows carry what the account was opened with', async () => {
   const [record] = await read(TOKYO, 3);
   if (record === undefined) throw new Error('no record');
   const rows = insights.toRows(record, session, io.reporting).spend ?? [];
-  expect(rows).toMatchObject([{ source: 'meta', account_id: TOKYO, account_timezone: 'Asia/Tokyo', currency: 'GBP' }]);
+  expect(rows).toMatchObject([
+    { source: 'meta', account_id: TOKYO, account_timezone: 'Asia/Tokyo', currency: 'GBP' },
+  ]);
 });
 
 describe('faults', () => {
@@ -94,8 +121,8 @@ describe('faults', () => {
     await expect(read(US, 2)).rejects.toMatchObject({
       type,
       retryable: false,
-      message: expect.stringContaining(words),
-      advice: expect.stringMatching(/\w/),
+      message: containing(words),
+      advice: matching(/\w/),
     });
     expect(sandbox.log.entries.filter(({ path }) => path.endsWith('/insights'))).toHaveLength(1);
   });
@@ -114,7 +141,9 @@ describe('faults', () => {
 
   test('an unknown account, an expired version', async () => {
     await expect(read('42', 1)).rejects.toMatchObject({ type: 'permission' });
-    await expect(read(US, 1, { config: { apiVersion: 'v24.0' } })).rejects.toMatchObject({ type: 'contract' });
+    await expect(read(US, 1, { config: { apiVersion: 'v24.0' } })).rejects.toMatchObject({
+      type: 'contract',
+    });
     await expect(read(US, 1, { config: { accessToken: 'other' } })).rejects.toMatchObject({ type: 'auth' });
   });
 });

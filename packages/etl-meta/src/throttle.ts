@@ -7,7 +7,11 @@ const APP_LIMIT_WAIT_MS = MINUTE_MS;
 
 const usageSchema = z.record(
   z.string(),
-  z.array(z.object({ estimated_time_to_regain_access: z.number().catch(0) }).catch({ estimated_time_to_regain_access: 0 })),
+  z.array(
+    z
+      .object({ estimated_time_to_regain_access: z.number().catch(0) })
+      .catch({ estimated_time_to_regain_access: 0 }),
+  ),
 );
 const accountUsageSchema = z.object({ acc_id_util_pct: z.number(), reset_time_duration: z.number() });
 

@@ -10,7 +10,11 @@ export const DEFAULT_API_VERSION = 'v26.0';
  * The first day on which a version no longer works; null while Meta has announced none. The Marketing API's own line
  * ends earlier than the Graph API's dates of the same version.
  */
-export const ENDS_ON: Readonly<Record<string, string | null>> = { 'v24.0': '2026-10-06', 'v25.0': null, 'v26.0': null };
+export const ENDS_ON: Readonly<Record<string, string | null>> = {
+  'v24.0': '2026-10-06',
+  'v25.0': null,
+  'v26.0': null,
+};
 
 /** v26.0 came out on 2026-07-29 with no end announced: past this day somebody has to read the changelog again (a test says so). */
 export const REVIEW_DEFAULT_VERSION_BY = '2027-06-30';

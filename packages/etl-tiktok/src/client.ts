@@ -3,9 +3,10 @@
  * Yields pages of unknown records and makes sure that they are all there.
  * https://business-api.tiktok.com/portal/docs?id=1740302848100353
  */
+import { z } from 'zod';
+
 import { PipelineError, WindowTooLargeError } from '@floyo/shared/errors';
 import type { HttpClient, HttpReply } from '@floyo/shared/http';
-import { z } from 'zod';
 
 import type { TikTokConfig } from './config.ts';
 import { classifyReply, requestContext } from './errors.ts';
@@ -46,16 +47,22 @@ export interface TikTokClient {
 
 /** `nowMs` is the clock (epoch milliseconds): some limits last until midnight UTC. */
 export function createTikTokClient(config: TikTokConfig, nowMs: () => number): TikTokClient {
-  async function get<T>(http: HttpClient, path: string, parameters: Parameters, schema: z.ZodType<T>): Promise<T> {
+  async function get<T>(
+    http: HttpClient,
+    path: string,
+    parameters: Parameters,
+    schema: z.ZodType<T>,
+  ): Promise<T> {
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(parameters))
       query.set(name, typeof value === 'object' ? JSON.stringify(value) : String(value));
     const reply = await http.request({
       // Without the slash before the query TikTok answers 404.
-      url: `${config.baseUrl}/open_api/${API_VERSION}/${path}/?${query}`,
+      url: `${config.baseUrl}/open_api/${API_VERSION}/${path}/?${query.toString()}`,
       headers: { 'access-token': config.accessToken },
       safeToRepeat: true,
-      classify: (answer) => classifyReply(answer, nowMs()) ?? refuseTruncated(answer) ?? refuseOtherShape(answer, schema),
+      classify: (answer) =>
+        classifyReply(answer, nowMs()) ?? refuseTruncated(answer) ?? refuseOtherShape(answer, schema),
     });
     return schema.parse(reply.json);
   }
@@ -67,7 +74,12 @@ export function createTikTokClient(config: TikTokConfig, nowMs: () => number): T
       const check = createPageCheck();
       let lastPage = 1;
       for (let page = 1; page <= lastPage; page++) {
-        const { data } = await get(http, 'report/integrated/get', { ...parameters, page, page_size: PAGE_SIZE }, pageSchema);
+        const { data } = await get(
+          http,
+          'report/integrated/get',
+          { ...parameters, page, page_size: PAGE_SIZE },
+          pageSchema,
+        );
         const problem = check.add({
           page,
           info: data.page_info,
@@ -90,7 +102,8 @@ function refuseTruncated(reply: HttpReply): PipelineError | undefined {
   return new PipelineError({
     type: 'truncated',
     message: `TikTok cut the report off: ${notice}`,
-    advice: 'Nothing of it was loaded. More than 20,000 ads need an asynchronous report or a filter by campaign, which this connector does not make; older ads of this advertiser can be moved to another one.',
+    advice:
+      'Nothing of it was loaded. More than 20,000 ads need an asynchronous report or a filter by campaign, which this connector does not make; older ads of this advertiser can be moved to another one.',
     context: requestContext(reply),
   });
 }
@@ -113,7 +126,8 @@ function refuseOtherShape(reply: HttpReply, schema: z.ZodType): PipelineError | 
 function movedPages(problem: string, canSplit: boolean): PipelineError {
   const message = `TikTok's report changed while its pages were read: ${problem}`;
   // Asking for fewer days starts over with an empty stage, and with fewer pages that can move.
-  if (canSplit) return new WindowTooLargeError({ message, advice: 'Nothing to do: fewer days are asked for.' });
+  if (canSplit)
+    return new WindowTooLargeError({ message, advice: 'Nothing to do: fewer days are asked for.' });
   return new PipelineError({
     type: 'upstream',
     message,

@@ -1,6 +1,7 @@
 /** The environment variables of the TikTok source: their shapes and what people read when one is wrong. */
-import { defineConfig, splitList } from '@floyo/shared/config';
 import { z } from 'zod';
+
+import { defineConfig, splitList } from '@floyo/shared/config';
 
 export interface TikTokConfig {
   readonly accessToken: string;
@@ -22,7 +23,9 @@ const advertiserIds = z.string().transform((text, context) => {
   return ids;
 });
 
-const metricName = z.string().regex(/^[a-z][a-z0-9_]*$/, 'must be the name of one metric, e.g. complete_payment');
+const metricName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]*$/, 'must be the name of one metric, e.g. complete_payment');
 
 export const tiktokConfig = defineConfig({
   optional: true,
@@ -44,7 +47,8 @@ export const tiktokConfig = defineConfig({
     },
     TIKTOK_VALUE_METRIC: {
       schema: metricName.default('total_complete_payment_rate'),
-      description: 'the metric that is their value (total_complete_payment_rate is a value in spite of its name)',
+      description:
+        'the metric that is their value (total_complete_payment_rate is a value in spite of its name)',
       example: 'total_complete_payment_rate',
     },
     TIKTOK_BASE_URL: {

@@ -2,9 +2,10 @@
  * What TikTok's return codes mean for us. HTTP is 200 for almost all of them: `code` decides.
  * https://business-api.tiktok.com/portal/docs?id=1737172488964097
  */
+import { z } from 'zod';
+
 import { PipelineError, ThrottledError, WindowTooLargeError } from '@floyo/shared/errors';
 import type { HttpReply } from '@floyo/shared/http';
-import { z } from 'zod';
 
 type Action = 'throttle' | 'split' | 'retry' | 'partial' | 'auth' | 'permission' | 'config' | 'task';
 
@@ -60,7 +61,8 @@ const SYSTEM_ERROR: Meaning = { action: 'retry' };
 const GENERAL: Readonly<Record<Action, { readonly reason: string; readonly advice: string }>> = {
   throttle: {
     reason: 'calls come faster than TikTok allows',
-    advice: 'Nothing to do: the run waits. If it happens daily, ask TikTok for a higher rate tier of the app.',
+    advice:
+      'Nothing to do: the run waits. If it happens daily, ask TikTok for a higher rate tier of the app.',
   },
   split: { reason: 'the request is too large', advice: 'Nothing to do: fewer days are asked for.' },
   retry: {
@@ -69,7 +71,8 @@ const GENERAL: Readonly<Record<Action, { readonly reason: string; readonly advic
   },
   partial: {
     reason: 'the answer is not complete',
-    advice: 'Nothing of it was loaded; the next run tries again. If it lasts, ask TikTok with the request_id.',
+    advice:
+      'Nothing of it was loaded; the next run tries again. If it lasts, ask TikTok with the request_id.',
   },
   auth: {
     reason: 'the access token does not work',
@@ -138,7 +141,12 @@ export function classifyReply(reply: HttpReply, nowMs: number): PipelineError | 
 /** What TikTok's support asks for: the request's ids. */
 export function requestContext(reply: HttpReply): Record<string, unknown> {
   const requestId = envelopeSchema.safeParse(reply.json).data?.request_id;
-  return { request_id: requestId, logid: reply.headers.get('x-tt-logid') ?? undefined, http_status: reply.status, url: reply.url };
+  return {
+    request_id: requestId,
+    logid: reply.headers.get('x-tt-logid') ?? undefined,
+    http_status: reply.status,
+    url: reply.url,
+  };
 }
 
 function lookUp(code: number): Meaning | undefined {
@@ -158,12 +166,18 @@ function waitOf(message: string, nowMs: number): number | undefined {
 function unknownAnswer(reply: HttpReply): PipelineError {
   const context = requestContext(reply);
   if (reply.status === 429)
-    return new ThrottledError({ message: 'TikTok: calls come too fast (HTTP 429)', advice: GENERAL.throttle.advice, context });
+    return new ThrottledError({
+      message: 'TikTok: calls come too fast (HTTP 429)',
+      advice: GENERAL.throttle.advice,
+      context,
+    });
   const isOurs = reply.status >= 400 && reply.status < 500;
   return new PipelineError({
     type: 'upstream',
     message: `TikTok answered HTTP ${reply.status} with ${reply.json === undefined ? 'no JSON' : 'an unknown body'}`,
-    advice: isOurs ? 'Check TIKTOK_BASE_URL and what stands between here and TikTok (a proxy?).' : GENERAL.retry.advice,
+    advice: isOurs
+      ? 'Check TIKTOK_BASE_URL and what stands between here and TikTok (a proxy?).'
+      : GENERAL.retry.advice,
     retryable: !isOurs,
     context,
   });

@@ -1,11 +1,12 @@
 /** The TikTok source: daily reports of every ad of the configured advertisers. */
+import { z } from 'zod';
+
 import { defineConnector, type Io } from '@floyo/shared/connector';
 import { PipelineError } from '@floyo/shared/errors';
 import { isTimezone } from '@floyo/shared/window';
-import { z } from 'zod';
 
 import { createTikTokClient } from './client.ts';
-import { tiktokConfig, type TikTokConfig } from './config.ts';
+import { type TikTokConfig, tiktokConfig } from './config.ts';
 import { report, type TikTokSession } from './streams/report.ts';
 
 export const tiktok = defineConnector({

@@ -27,10 +27,14 @@ export async function readFacts(trx: Transaction<Database>): Promise<void> {
     const text = await readFile(new URL(`./sql/${group}.sql`, import.meta.url), 'utf8');
     await sql`create temp table ${tableOf(group)} on commit drop as ${sql.raw(text)}`.execute(trx);
   }
-  const currencies = GROUPS.map((group) => sql`select day, currency from ${tableOf(group)} where currency is not null`);
+  const currencies = GROUPS.map(
+    (group) => sql`select day, currency from ${tableOf(group)} where currency is not null`,
+  );
   await sql`
     create temp table metric_rates on commit drop as
-    select day, currency, ops.reporting_rate(currency, day) as rate from (${sql.join(currencies, sql` union `)}) c`.execute(trx);
+    select day, currency, ops.reporting_rate(currency, day) as rate from (${sql.join(currencies, sql` union `)}) c`.execute(
+    trx,
+  );
 }
 
 /**
@@ -87,14 +91,19 @@ export async function stageMetrics(
     from metric_facts f
     cross join lateral unnest(${column('name')}, ${column('value')}, ${column('numerator')}, ${column('denominator')})
       as v (metric, value, numerator, denominator)
-    join (${expectedStatuses}) e on e.day = f.day and e.source = f.source and e.metric = v.metric`.execute(trx);
+    join (${expectedStatuses}) e on e.day = f.day and e.source = f.source and e.metric = v.metric`.execute(
+    trx,
+  );
 }
 
 /** A group's columns per day and source, and per day ('' for all sources). A fact without a rate is left out. */
 function sumGroup(group: string): RawBuilder<unknown> {
   const columns = listFacts()
     .filter((fact) => fact.group === group)
-    .map(({ column, money }) => sql`sum(f.${sql.ref(column)}${money ? sql` * r.rate` : sql``}) as ${sql.ref(column)}`);
+    .map(
+      ({ column, money }) =>
+        sql`sum(f.${sql.ref(column)}${money ? sql` * r.rate` : sql``}) as ${sql.ref(column)}`,
+    );
   return sql`${sql.ref(`sums_${group}`)} as (
     select f.day, coalesce(f.source, '') as source, ${sql.join(columns)}
     from ${tableOf(group)} f left join metric_rates r on r.day = f.day and r.currency = f.currency

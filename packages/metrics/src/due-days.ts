@@ -57,12 +57,16 @@ async function listMetrics(trx: Transaction<Database>, { metrics, currency }: Du
   await sql`
     create temp table metric_list on commit drop as
     select * from jsonb_to_recordset(${sql.lit(JSON.stringify(list))}::jsonb)
-      as l (metric text, areas text[], converted text[], by_source boolean, maturity_days integer, unit text)`.execute(trx);
+      as l (metric text, areas text[], converted text[], by_source boolean, maturity_days integer, unit text)`.execute(
+    trx,
+  );
 }
 
 /** Rows run from the earliest covered day of any source but the rates to today. */
 async function readCoverage(trx: Transaction<Database>, { accounts, today }: DueOptions): Promise<void> {
-  const areas = Object.entries(AREAS).flatMap(([area, { sources }]) => sources.map((source) => ({ area, source })));
+  const areas = Object.entries(AREAS).flatMap(([area, { sources }]) =>
+    sources.map((source) => ({ area, source })),
+  );
   await sql`
     create temp table metric_source_days on commit drop as
     with calendar as (
@@ -142,7 +146,9 @@ async function collectDays(trx: Transaction<Database>, options: DueOptions): Pro
     where e.status is distinct from d.status
     union
     select day from metric_source_days
-    where ${full} or (day >= ${range?.from ?? 'infinity'}::date and day < ${range?.to ?? '-infinity'}::date)`.execute(trx);
+    where ${full} or (day >= ${range?.from ?? 'infinity'}::date and day < ${range?.to ?? '-infinity'}::date)`.execute(
+    trx,
+  );
   await sql`
     create temp table metric_days on commit drop as
     select day from metric_due where day in (select day from metric_source_days)`.execute(trx);

@@ -51,7 +51,9 @@ function toSql(terms: readonly Term[]): RawBuilder<unknown> {
 const NONE = sql`null::numeric`;
 
 /** Value, numerator and denominator over a row `f` of facts. A zero denominator gives a null value. */
-export function formulaToSql(formula: Formula): Record<'value' | 'numerator' | 'denominator', RawBuilder<unknown>> {
+export function formulaToSql(
+  formula: Formula,
+): Record<'value' | 'numerator' | 'denominator', RawBuilder<unknown>> {
   if ('value' in formula) return { value: toSql(formula.value), numerator: NONE, denominator: NONE };
   const numerator = toSql(formula.numerator);
   const denominator = toSql(formula.denominator);

@@ -236,7 +236,8 @@ export const METRICS = {
     ...total,
     additivity: 'distinct',
     label: 'Returning customers',
-    description: 'Distinct customers of a shop with an order on the day whose first order was on an earlier day.',
+    description:
+      'Distinct customers of a shop with an order on the day whose first order was on an earlier day.',
     direction: 'up',
     formula: { value: ['returning_customers'] },
   },

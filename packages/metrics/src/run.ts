@@ -99,15 +99,21 @@ export async function runMetrics(options: MetricsOptions): Promise<MetricsResult
   return { ...result.counts, warnings: describeMissing(result.missing, reporting.currency) };
 }
 
-async function assertSettings(trx: Transaction<Database>, reporting: MetricsOptions['reporting']): Promise<void> {
+async function assertSettings(
+  trx: Transaction<Database>,
+  reporting: MetricsOptions['reporting'],
+): Promise<void> {
   const { rows } = await sql`
     select 1 from ops.settings
-    where reporting_currency = ${reporting.currency} and reporting_timezone = ${reporting.timezone}`.execute(trx);
+    where reporting_currency = ${reporting.currency} and reporting_timezone = ${reporting.timezone}`.execute(
+    trx,
+  );
   if (rows.length > 0) return;
   throw new PipelineError({
     type: 'config',
     message: `The stored days and values are not those of ${reporting.timezone} and ${reporting.currency}`,
-    advice: 'Set REPORTING_TIMEZONE and REPORTING_CURRENCY as in ops.settings, or run floyo metrics --full --rezone.',
+    advice:
+      'Set REPORTING_TIMEZONE and REPORTING_CURRENCY as in ops.settings, or run floyo metrics --full --rezone.',
   });
 }
 

@@ -2,7 +2,7 @@
 import { meta } from '@floyo/etl-meta';
 import { shopify } from '@floyo/etl-shopify';
 import { tiktok } from '@floyo/etl-tiktok';
-import { type Env, secretValues } from '@floyo/shared/config';
+import { type ConfigSection, type Env, secretValues } from '@floyo/shared/config';
 import type { AnyConnector, SourceName } from '@floyo/shared/connector';
 import { ConfigError, type ConfigProblem } from '@floyo/shared/errors';
 import { fx } from '@floyo/shared/fx/index';
@@ -26,7 +26,11 @@ export interface Settings {
   readonly fixedRates: Readonly<Record<string, string>>;
 }
 
-const sections = [pipelineConfig, ...CONNECTORS.map((connector) => connector.config)];
+/** Every section of the configuration, under its title. */
+export const SECTIONS: readonly { readonly title: string; readonly section: ConfigSection<unknown> }[] = [
+  { title: 'pipeline', section: pipelineConfig },
+  ...CONNECTORS.map(({ source, config }) => ({ title: source, section: config as ConfigSection<unknown> })),
+];
 
 /**
  * Reads the whole environment.
@@ -49,7 +53,10 @@ export function readSettings(env: Env): Settings {
 
 /** Every secret value of the environment, for the redactor; works on a broken environment too. */
 export function readSecrets(env: Env): string[] {
-  return secretValues(sections, env);
+  return secretValues(
+    SECTIONS.map(({ section }) => section),
+    env,
+  );
 }
 
 /**

@@ -136,7 +136,7 @@ export interface Connector<Config, Session extends Account> {
   readonly accounts: (config: Config) => readonly string[];
   /** Asks the vendor about one account (zone, currency) and checks what must hold before reading it. */
   readonly open: (config: Config, accountId: string, io: Io) => Promise<Session>;
-  readonly streams: readonly Stream<Session, never>[] | readonly AnyStream[];
+  readonly streams: readonly AnyStream[];
 }
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the only place where connectors of different types meet

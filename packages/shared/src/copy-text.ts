@@ -19,7 +19,7 @@ function encodeValue(value: unknown): string {
   return text.replace(SPECIAL, (character) => ESCAPES[character] ?? character);
 }
 
-function encodeJson(value: NonNullable<unknown>): string {
+function encodeJson(value: unknown): string {
   const json = JSON.stringify(value);
   if (!UNSTORABLE_JSON.test(json)) return json;
   return JSON.stringify(value, (_key, inner: unknown) =>

@@ -2,6 +2,7 @@
  * The embedded Postgres: what the commands use when DATABASE_URL is unset, and the tests always. Any number of
  * processes share one server per home; the last one to let go stops it.
  */
+import { existsSync } from 'node:fs';
 import { mkdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -62,13 +63,13 @@ export async function acquireEmbedded(options: EmbeddedOptions): Promise<Embedde
     const port = await ensureRunning(place, binaries, durable);
     const server = `postgres://${superuser}@127.0.0.1:${port}`;
     await ensureDatabase(`${server}/postgres`, database);
-    let released: Promise<void> | undefined;
+    let released: Promise<unknown> | undefined;
     return {
       url: `${server}/${database}`,
-      release() {
+      async release() {
         claim?.release();
         released ??= whenUnused(home, ensureStopped);
-        return released;
+        await released;
       },
     };
   } catch (error) {
@@ -80,11 +81,12 @@ export async function acquireEmbedded(options: EmbeddedOptions): Promise<Embedde
 }
 
 /**
- * Stops the home's server and deletes its data and the home, for homes that are made for one use. Does nothing while
- * another process uses the server.
+ * Stops the home's server and deletes its data and the home, for homes that are made for one use.
+ * @returns false, having done nothing, while another process uses the server.
  */
-export async function removeEmbedded(home: string): Promise<void> {
-  await whenUnused(home, async (place, binaries) => {
+export async function removeEmbedded(home: string): Promise<boolean> {
+  if (!existsSync(home)) return true;
+  return whenUnused(home, async (place, binaries) => {
     await ensureStopped(place, binaries);
     await rm(place.folder, { recursive: true, force: true });
     await rm(home, { recursive: true, force: true });
@@ -95,15 +97,16 @@ export async function removeEmbedded(home: string): Promise<void> {
 async function whenUnused(
   path: string,
   work: (place: Place, binaries: Binaries) => Promise<void>,
-): Promise<void> {
+): Promise<boolean> {
   const home = await realpath(path);
   const mutex = await waitExclusive(join(home, mutexFile), () => undefined);
   try {
     const lastUser = tryExclusive(join(home, usersFile));
-    if (lastUser === undefined) return;
+    if (lastUser === undefined) return false;
     try {
       const { place, binaries } = await prepareServer(home);
       await work(place, binaries);
+      return true;
     } finally {
       lastUser.release();
     }

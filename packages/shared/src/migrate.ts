@@ -203,7 +203,7 @@ function historyError(message: string, advice: string): PipelineError {
 function failedFile(file: string, text: string, error: unknown): PipelineError {
   const state = sqlState(error);
   const position = error instanceof Error && 'position' in error ? Number(error.position) : Number.NaN;
-  const line = position > 0 ? [...text].slice(0, position).join('').split('\n').length : undefined;
+  const line = position > 0 ? Array.from(text).slice(0, position).join('').split('\n').length : undefined;
   const message = error instanceof Error ? error.message : String(error);
   return new PipelineError({
     type: 'load',

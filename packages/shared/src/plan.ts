@@ -43,16 +43,16 @@ export function planGaps(plan: {
   return toWindows(days, plan.maxWindowDays);
 }
 
-/** The windows of a backfill, newest first, without the days that were read since it began. */
+/** The windows of a backfill, newest first, without the days that its earlier runs read. */
 export function planBackfill(plan: {
   readonly window: DayWindow;
-  readonly startedAt: string;
+  /** The runs of this backfill so far: a day that one of them was the last to read is done. */
+  readonly runs: readonly string[];
   readonly maxWindowDays: number;
   readonly coverage: readonly CoveredDay[];
 }): DayWindow[] {
-  const startedAt = Date.parse(plan.startedAt);
   const done = new Set(
-    plan.coverage.filter(({ readAt }) => Date.parse(readAt) >= startedAt).map(({ day }) => day),
+    plan.coverage.filter(({ runId }) => runId !== null && plan.runs.includes(runId)).map(({ day }) => day),
   );
   return toWindows(
     listDays(plan.window).filter((day) => !done.has(day)),

@@ -22,7 +22,7 @@ export interface RejectKey {
 /** A stand-in id for a record that has none: the same record gets the same one. */
 export function fingerprintRecord(record: unknown): string {
   return `sha256:${createHash('sha256')
-    .update(String(JSON.stringify(record)))
+    .update(JSON.stringify([record]))
     .digest('hex')
     .slice(0, 16)}`;
 }

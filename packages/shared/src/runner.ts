@@ -254,13 +254,13 @@ async function readScheduled(job: Job): Promise<void> {
   }
 }
 
-/** A backfill of whole days: resumes after the days read since it began, and forgets itself when it is done. */
+/** A backfill of whole days: resumes after the days that its earlier runs read, and forgets itself when it is done. */
 async function readBackfill(job: Job, window: DayWindow): Promise<void> {
   const { run, input } = job;
   const key = backfillKey(input, window);
   const plan = await planBackfillOf(run.session.db, input, window);
-  if (plan.resumed) job.counts.metadata['resumed_from'] = plan.startedAt;
-  else await run.write((trx) => remember(trx, key, plan.startedAt, 0));
+  if (plan.runs.length > 0) job.counts.metadata['resumes'] = plan.runs;
+  await run.write((trx) => remember(trx, key, [...plan.runs, run.ledger.runId], plan.version));
   await readWindows(job, plan.days);
   await run.write((trx) => forget(trx, key));
 }

@@ -40,9 +40,10 @@ export interface ScheduledPlan {
 }
 
 export interface BackfillPlan {
-  /** When this backfill first began; days read since then are done. */
-  readonly startedAt: string;
-  readonly resumed: boolean;
+  /** The runs that this backfill has had so far, remembered until it is done; the days they read are not read again. */
+  readonly runs: readonly string[];
+  /** Of what is remembered; 0 when this is its first run. */
+  readonly version: number;
   readonly days: readonly DayWindow[];
 }
 
@@ -64,7 +65,7 @@ export function cursorKey({
   return { agent: connector.agent, scope: `${account.id}/${stream.name}`, key: 'cursor' };
 }
 
-/** Under which key a backfill remembers when it began. */
+/** Under which key a backfill remembers its runs. */
 export function backfillKey(
   input: Pick<PlanInput, 'connector' | 'stream' | 'account'>,
   window: DayWindow,
@@ -120,13 +121,13 @@ export async function planBackfillOf(
 ): Promise<BackfillPlan> {
   const end = addDays(dayOf(input.now, calendarOf(input)), 1);
   const known = await recall(db, backfillKey(input, window));
-  const startedAt = typeof known?.value === 'string' ? known.value : input.now.toString();
+  const runs = Array.isArray(known?.value) ? known.value.map(String) : [];
   return {
-    startedAt,
-    resumed: known !== undefined,
+    runs,
+    version: known?.version ?? 0,
     days: planBackfill({
       window: { from: window.from, to: window.to < end ? window.to : end },
-      startedAt,
+      runs,
       maxWindowDays: input.stream.maxWindowDays,
       coverage: await listCoverage(db, coverageKey(input)),
     }),

@@ -1,18 +1,24 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 
-import type { MetaClient } from '../client.ts';
+import { containing } from '@floyo/shared/testing/matchers';
+import { collect, createTestIo, startTestVendor, type TestVendor } from '@floyo/shared/testing/vendor';
+
+import { createMetaClient } from '../client.ts';
 import { insights, insightSchema, insightsParameters, type MetaSession } from './insights.ts';
 
-const client: MetaClient = {
-  getNode: () => Promise.reject(new Error('not needed')),
-  async *readInsights() {},
+const config = {
+  accessToken: 'token',
+  accountIds: ['1010035716096012'],
+  apiVersion: 'v26.0',
+  conversionAction: 'purchase',
+  baseUrl: 'http://127.0.0.1:1',
 };
 const session: MetaSession = {
   id: '1010035716096012',
   timezone: 'America/Los_Angeles',
   currency: 'USD',
   conversionAction: 'purchase',
-  client,
+  client: createMetaClient(config),
 };
 const record = {
   account_id: '1010035716096012',
@@ -42,7 +48,9 @@ const record = {
 
 function map(changes: Record<string, unknown>, conversionAction = 'purchase') {
   const parsed = insightSchema.parse({ ...record, ...changes });
-  const [row] = insights.toRows(parsed, { ...session, conversionAction }, { timezone: 'UTC', currency: 'EUR' }).spend ?? [];
+  const [row] =
+    insights.toRows(parsed, { ...session, conversionAction }, { timezone: 'UTC', currency: 'EUR' }).spend ??
+    [];
   if (row === undefined) throw new Error('no row');
   return row;
 }
@@ -69,12 +77,30 @@ describe('a record becomes a row', () => {
       reach: '4100',
       conversions: '3',
       conversion_value: '187.5',
-      raw: expect.any(String),
+      raw: {
+        actions: [
+          { action_type: 'link_click', value: '71' },
+          { action_type: 'omni_purchase', value: '3' },
+          { action_type: 'purchase', value: '3' },
+        ],
+        action_values: record.action_values,
+        objective: 'OUTCOME_SALES',
+        attribution_setting: '7d_click_1d_view',
+      },
     });
   });
 
   test('what Meta leaves out is zero, and an unknown reach is none', () => {
-    const absent = ['spend', 'impressions', 'clicks', 'inline_link_clicks', 'reach', 'actions', 'action_values', 'ad_name'];
+    const absent = [
+      'spend',
+      'impressions',
+      'clicks',
+      'inline_link_clicks',
+      'reach',
+      'actions',
+      'action_values',
+      'ad_name',
+    ];
     expect(map(Object.fromEntries(absent.map((name) => [name, undefined])))).toMatchObject({
       ...{ spend: '0', impressions: '0', clicks: '0', link_clicks: '0' },
       ...{ conversions: '0', conversion_value: '0', reach: null, ad_name: null },
@@ -87,13 +113,7 @@ describe('a record becomes a row', () => {
   });
 
   test('the same answer in another order is the same row', () => {
-    expect(map({ actions: record.actions.toReversed() }).raw).toBe(map({}).raw);
-    expect(JSON.parse(map({}).raw)).toMatchObject({
-      actions: [{ action_type: 'link_click' }, { action_type: 'omni_purchase' }, { action_type: 'purchase' }],
-      action_values: [{ action_type: 'purchase', value: '187.5', '7d_click': '150' }],
-      objective: 'OUTCOME_SALES',
-      attribution_setting: '7d_click_1d_view',
-    });
+    expect(map({ actions: record.actions.toReversed() }).raw).toEqual(map({}).raw);
   });
 });
 
@@ -124,7 +144,10 @@ describe('a record is quarantined', () => {
   });
 
   test('under the key of its row, as far as it can be told', () => {
-    expect(insights.identify({ ...record, spend: 'abc' })).toEqual({ externalId: 'meta:120210000000000303', date: '2026-11-20' });
+    expect(insights.identify({ ...record, spend: 'abc' })).toEqual({
+      externalId: 'meta:120210000000000303',
+      date: '2026-11-20',
+    });
     expect(insights.identify({ ...record, ad_id: undefined })).toBeUndefined();
     expect(insights.identify('nonsense')).toBeUndefined();
   });
@@ -132,25 +155,29 @@ describe('a record is quarantined', () => {
 
 describe('a window', () => {
   const window = { from: '2026-11-14', to: '2026-11-22' };
-  async function read(changes: Record<string, unknown>): Promise<number> {
-    const paged: MetaClient = {
-      ...client,
-      async *readInsights() {
-        yield [record, { ...record, ...changes }];
-      },
-    };
-    const { createTestIo } = await import('@floyo/shared/testing/vendor');
-    let read = 0;
-    for await (const page of insights.readDays({ ...session, client: paged }, window, createTestIo({ now: '2026-11-21T09:00:00Z' })))
-      read += page.length;
-    return read;
+  let vendor: TestVendor | undefined;
+  afterEach(() => vendor?.close());
+
+  async function read(changes: Record<string, unknown>): Promise<unknown[]> {
+    const data = [record, { ...record, ...changes }];
+    vendor = await startTestVendor(() => ({ body: { data, paging: { cursors: { after: 'c' } } } }));
+    const client = createMetaClient({ ...config, baseUrl: vendor.url });
+    return collect(
+      insights.readDays({ ...session, client }, window, createTestIo({ now: '2026-11-21T09:00:00Z' })),
+    );
   }
 
   test('asks for its last day inclusively, for every status, and for no action breakdowns', () => {
     const parameters = insightsParameters(window);
     expect(JSON.parse(parameters['time_range'] ?? '')).toEqual({ since: '2026-11-14', until: '2026-11-21' });
     expect(parameters['filtering']).toContain('"DELETED"');
-    expect(Object.keys(parameters).sort()).toEqual(['fields', 'filtering', 'level', 'time_increment', 'time_range']);
+    expect(Object.keys(parameters).sort()).toEqual([
+      'fields',
+      'filtering',
+      'level',
+      'time_increment',
+      'time_range',
+    ]);
   });
 
   test('fits the first run in one request', () => {
@@ -164,10 +191,13 @@ describe('a window', () => {
     [{ account_id: '77' }, 'account 77'],
     [{ account_currency: 'EUR' }, 'currency EUR where the account has USD'],
   ])('refuses %j', async (changes, message) => {
-    await expect(read(changes)).rejects.toMatchObject({ type: 'contract', message: expect.stringContaining(message) });
+    await expect(read(changes)).rejects.toMatchObject({
+      type: 'contract',
+      message: containing(message),
+    });
   });
 
   test('leaves a record that can not be read to the quarantine', async () => {
-    expect(await read({ date_start: 'soon', account_id: 5 })).toBe(2);
+    expect(await read({ date_start: 'soon', account_id: 5 })).toHaveLength(2);
   });
 });

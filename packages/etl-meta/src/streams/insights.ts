@@ -3,10 +3,11 @@
  * Owns the request, the record's shape and its mapping to `spend`.
  * https://developers.facebook.com/docs/marketing-api/reference/ads-insights
  */
-import { defineStream, type Account, type LoadRows } from '@floyo/shared/connector';
-import { PipelineError } from '@floyo/shared/errors';
-import { addDays, isDay, type DayWindow } from '@floyo/shared/window';
 import { z } from 'zod';
+
+import { type Account, defineStream, type LoadRows } from '@floyo/shared/connector';
+import { PipelineError } from '@floyo/shared/errors';
+import { addDays, type DayWindow, isDay } from '@floyo/shared/window';
 
 import type { MetaClient } from '../client.ts';
 
@@ -19,7 +20,16 @@ export interface MetaSession extends Account {
 
 /** The fields asked for. No action_breakdowns and no attribution windows: both change which conversions come. */
 export const FIELDS = [
-  ...['account_id', 'account_currency', 'campaign_id', 'campaign_name', 'adset_id', 'adset_name', 'ad_id', 'ad_name'],
+  ...[
+    'account_id',
+    'account_currency',
+    'campaign_id',
+    'campaign_name',
+    'adset_id',
+    'adset_name',
+    'ad_id',
+    'ad_name',
+  ],
   ...['spend', 'impressions', 'clicks', 'inline_link_clicks', 'reach', 'actions', 'action_values'],
   ...['objective', 'attribution_setting'],
 ] as const;
@@ -63,7 +73,12 @@ export type Insight = z.infer<typeof insightSchema>;
 
 const identitySchema = insightSchema.pick({ ad_id: true, date_start: true });
 const placeSchema = z
-  .object({ account_id: z.unknown(), account_currency: z.unknown(), date_start: z.unknown(), date_stop: z.unknown() })
+  .object({
+    account_id: z.unknown(),
+    account_currency: z.unknown(),
+    date_start: z.unknown(),
+    date_stop: z.unknown(),
+  })
   .partial();
 
 export const insights = defineStream<MetaSession, Insight>({
@@ -79,11 +94,13 @@ export const insights = defineStream<MetaSession, Insight>({
   // "Insights […] do not change after 28 days": until then each day is read again in every run.
   restatementDays: 28,
   // The first run's 28 days and today are one request; what is too much for Meta is halved by the runner.
-  maxWindowDays: 29,
+  maxWindowDays: 30,
   schema: insightSchema,
   identify(record) {
     const known = identitySchema.safeParse(record);
-    return known.success ? { externalId: `meta:${known.data.ad_id}`, date: known.data.date_start } : undefined;
+    return known.success
+      ? { externalId: `meta:${known.data.ad_id}`, date: known.data.date_start }
+      : undefined;
   },
   async *readDays(session, window, io) {
     for await (const page of session.client.readInsights(io.http, session.id, insightsParameters(window))) {
@@ -121,7 +138,8 @@ function refuseForeignRecord(record: unknown, session: MetaSession, { from, to }
   throw new PipelineError({
     type: 'contract',
     message: `Meta answered with something that was not asked for: ${wrong.join(', ')}`,
-    advice: "Nothing of this window was loaded. If the account's currency or time zone was changed, ask Meta which days moved and run a backfill.",
+    advice:
+      "Nothing of this window was loaded. If the account's currency or time zone was changed, ask Meta which days moved and run a backfill.",
     context: { account: session.id, window: { from, to } },
   });
 }
@@ -150,12 +168,12 @@ function toSpendRow(record: Insight, session: MetaSession): LoadRows {
         reach: record.reach ?? null,
         conversions: valueOf(actions, session.conversionAction),
         conversion_value: valueOf(actionValues, session.conversionAction),
-        raw: JSON.stringify({
+        raw: {
           actions: sortByType(actions),
           action_values: sortByType(actionValues),
           objective,
           attribution_setting: attributionSetting,
-        }),
+        },
       },
     ],
   };

@@ -3,10 +3,11 @@
  * Owns the request, the record's shape and its mapping to `spend`.
  * https://business-api.tiktok.com/portal/docs?id=1740302848100353
  */
-import { defineStream, type Account, type LoadRows } from '@floyo/shared/connector';
-import { PipelineError } from '@floyo/shared/errors';
-import { addDays, countDays, isDay, type DayWindow } from '@floyo/shared/window';
 import { z } from 'zod';
+
+import { type Account, defineStream, type LoadRows } from '@floyo/shared/connector';
+import { PipelineError } from '@floyo/shared/errors';
+import { addDays, countDays, type DayWindow, isDay } from '@floyo/shared/window';
 
 import type { Parameters, TikTokClient } from '../client.ts';
 
@@ -100,10 +101,23 @@ export const report = defineStream<TikTokSession, ReportRecord>({
 
 /** The query of one window; TikTok's `end_date` is included. Never `advertiser_ids`: numbers then lose their decimal point. */
 export function reportParameters(
-  { id: advertiserId, conversionMetric, valueMetric }: Pick<TikTokSession, 'id' | 'conversionMetric' | 'valueMetric'>,
+  {
+    id: advertiserId,
+    conversionMetric,
+    valueMetric,
+  }: Pick<TikTokSession, 'id' | 'conversionMetric' | 'valueMetric'>,
   { from, to }: DayWindow,
-): Parameters {
-  const metrics = ['spend', 'impressions', 'clicks', 'reach', ...NAMES, ...KEPT, conversionMetric, valueMetric];
+): Parameters & { readonly metrics: readonly string[]; readonly dimensions: readonly string[] } {
+  const metrics = [
+    'spend',
+    'impressions',
+    'clicks',
+    'reach',
+    ...NAMES,
+    ...KEPT,
+    conversionMetric,
+    valueMetric,
+  ];
   return {
     advertiser_id: advertiserId,
     service_type: 'AUCTION',
@@ -130,7 +144,8 @@ function refuseOtherDay(record: unknown, session: TikTokSession, { from, to }: D
   throw new PipelineError({
     type: 'contract',
     message: `TikTok answered with ${date}, which was not asked for`,
-    advice: "Nothing of this window was loaded. If the advertiser's time zone was changed, run a backfill of the days around it.",
+    advice:
+      "Nothing of this window was loaded. If the advertiser's time zone was changed, run a backfill of the days around it.",
     context: { account: session.id, window: { from, to } },
   });
 }
@@ -160,8 +175,8 @@ function toSpendRow({ dimensions, metrics }: ReportRecord, session: TikTokSessio
         reach: metrics.reach,
         conversions: readDecimal(metrics, conversionMetric),
         conversion_value: readDecimal(metrics, valueMetric),
-        raw: JSON.stringify(
-          Object.fromEntries([...new Set([...KEPT, conversionMetric, valueMetric])].map((name) => [name, metrics[name] ?? null])),
+        raw: Object.fromEntries(
+          [...new Set([...KEPT, conversionMetric, valueMetric])].map((name) => [name, metrics[name] ?? null]),
         ),
       },
     ],

@@ -26,7 +26,7 @@ export async function backfillCommand(app: App, options: BackfillOptions): Promi
   };
   if (options.dryRun === true) return dryRun(app, { kind: 'backfill', sources, work });
   await using database = await openAppDatabase(app);
-  return runAndReport(app, database, {
+  return await runAndReport(app, database, {
     kind: 'backfill',
     sources,
     work,

@@ -9,6 +9,7 @@ import { Temporal } from 'temporal-polyfill';
 
 import { startSandbox } from '@floyo/sandbox';
 import { removeEmbedded } from '@floyo/shared/embedded';
+import { PipelineError } from '@floyo/shared/errors';
 import { addDays, dayOf } from '@floyo/shared/window';
 
 import { type App, createApp, openAppDatabase, print, runWatched } from '../app.ts';
@@ -22,7 +23,12 @@ const BACKFILL_DAYS = 90;
 
 export async function demoCommand(base: App, options: { readonly keep?: boolean }): Promise<number> {
   const home = join(base.settings.config.home, 'demo');
-  await removeEmbedded(home);
+  if (!(await removeEmbedded(home)))
+    throw new PipelineError({
+      type: 'lock',
+      message: `Another demo is using ${home}`,
+      advice: 'Stop it first (it may have been started with --keep), or give this one a folder of its own with FLOYO_HOME.',
+    });
   const now = Temporal.Instant.from(
     base.settings.config.now ?? Temporal.Now.instant().toString({ smallestUnit: 'second' }),
   );

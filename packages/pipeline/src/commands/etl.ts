@@ -9,7 +9,7 @@ export async function etlCommand(
 ): Promise<number> {
   const sources = pickSources(app.settings, [source], '<source>');
   await using database = await openAppDatabase(app);
-  return runAndReport(app, database, {
+  return await runAndReport(app, database, {
     kind: 'source',
     sources,
     work: { kind: 'scheduled' },

@@ -19,7 +19,7 @@ export async function metricsCommand(app: App, options: MetricsOptions): Promise
       'usage',
     );
   await using database = await openAppDatabase(app);
-  return runAndReport(app, database, {
+  return await runAndReport(app, database, {
     kind: 'metrics',
     sources: [],
     work: { kind: 'scheduled' },

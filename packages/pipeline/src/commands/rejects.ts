@@ -52,7 +52,7 @@ async function listOpen(session: Session) {
 /** Replays every configured source's rejects under the lock, then computes what that changed. */
 export async function rejectsReplayCommand(app: App, options: { readonly wait: number }): Promise<number> {
   await using database = await openAppDatabase(app);
-  return runAndReport(app, database, {
+  return await runAndReport(app, database, {
     kind: 'manual',
     sources: app.settings.sources,
     work: { kind: 'replay' },

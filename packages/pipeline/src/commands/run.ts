@@ -17,7 +17,7 @@ export async function runCommand(app: App, options: RunOptions): Promise<number>
     : configuredSources(app.settings);
   if (options.dryRun === true) return dryRun(app, { kind: 'manual', sources, work: { kind: 'scheduled' } });
   await using database = await openAppDatabase(app);
-  return runAndReport(app, database, {
+  return await runAndReport(app, database, {
     kind: app.env['GITHUB_EVENT_NAME'] === 'schedule' ? 'scheduled' : 'manual',
     sources,
     work: { kind: 'scheduled' },

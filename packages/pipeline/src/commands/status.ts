@@ -52,24 +52,29 @@ async function listRuns(session: Session): Promise<RunRow[]> {
   return rows;
 }
 
+/** The configured accounts in the run's order; where none is configured, those that were ever read. */
 async function listSources(session: Session, settings: Settings, now: number): Promise<SourceStatus[]> {
-  const accounts = settings.sources.flatMap(({ connector, config }) =>
-    connector
-      .accounts(config)
-      .map((accountId) => ({ source: connector.source, agent: connector.agent, account_id: accountId })),
+  const configured = settings.sources.flatMap(({ connector, config }) =>
+    connector.accounts(config).map((accountId) => ({ source: connector.source, account_id: accountId })),
   );
-  const { rows } = await sql<Omit<SourceStatus, 'stale'>>`
-    select a.source, a.account_id,
+  const { rows: known } = await sql<Omit<SourceStatus, 'stale'>>`
+    select c.source, c.account_id, max(c.day) as data_through,
       (select max(r.finished_at) from ops.agent_results r
-        where r.agent = a.agent and r.account_id = a.account_id and r.status = 'succeeded') as last_success_at,
-      (select max(c.day) from ops.coverage c
-        where c.source = a.source and c.account_id = a.account_id) as data_through
-    from jsonb_to_recordset(${JSON.stringify(accounts)}::jsonb) with ordinality as a (source text, agent text, account_id text, n bigint)
-    order by a.n`.execute(session.db);
-  return rows.map((row) => ({
-    ...row,
-    stale: row.last_success_at === null || now - Date.parse(row.last_success_at) > STALE_AFTER_MS,
-  }));
+        where r.account_id = c.account_id and r.status = 'succeeded') as last_success_at
+    from ops.coverage c group by c.source, c.account_id order by c.source, c.account_id`.execute(session.db);
+  const wanted: readonly { readonly source: string; readonly account_id: string }[] =
+    configured.some(({ source }) => source !== 'fx') ? configured : known;
+  return wanted.map(({ source, account_id }) => {
+    const found = known.find((row) => row.source === source && row.account_id === account_id);
+    const last_success_at = found?.last_success_at ?? null;
+    return {
+      source,
+      account_id,
+      last_success_at,
+      data_through: found?.data_through ?? null,
+      stale: last_success_at === null || now - Date.parse(last_success_at) > STALE_AFTER_MS,
+    };
+  });
 }
 
 async function countBacklog(session: Session): Promise<{ dirty: number; rejected: number }> {
@@ -112,7 +117,7 @@ function format(
     `to compute: ${formatCount(status.dirty)} marks; set aside: ${formatCount(status.rejected)} records`,
     '',
     sources.length === 0
-      ? 'no source is configured here'
+      ? 'no source is configured, and none was read yet'
       : formatTable(['source', 'account', 'last success', 'data through', ''], sources),
     '',
     runs.length === 0

@@ -100,7 +100,7 @@ export function overCost(requestedCost: number): FaultAnswer {
 }
 
 const spoilSchema = z.object({ set: z.record(z.string(), z.unknown()).optional(), rows: z.number().int().positive().optional() });
-const ordersSchema = z.object({ orders: z.object({ nodes: z.array(z.record(z.string(), z.unknown())) }) });
+const ordersSchema = z.looseObject({ orders: z.looseObject({ nodes: z.array(z.looseObject({})) }) });
 
 /** Spoils the first `value.rows` (1) orders of an answer: sets `value.set`, unless told the total to no number. */
 export function spoilOrders(value: unknown, data: unknown): unknown {
@@ -110,5 +110,5 @@ export function spoilOrders(value: unknown, data: unknown): unknown {
     spoilSchema.safeParse(value).data ?? {};
   const { orders } = parsed.data;
   const nodes = orders.nodes.map((node, index) => (index < rows ? { ...node, ...set } : node));
-  return { ...z.record(z.string(), z.unknown()).parse(data), orders: { ...z.record(z.string(), z.unknown()).parse(z.object({ orders: z.unknown() }).parse(data).orders), nodes } };
+  return { ...parsed.data, orders: { ...orders, nodes } };
 }

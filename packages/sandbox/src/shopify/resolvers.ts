@@ -3,23 +3,14 @@ import { GraphQLError } from 'graphql';
 
 import { connect, type PageArguments } from './connection.ts';
 import { orderNode, refundNode } from './order-node.ts';
-import { parseOrderSearch, type SearchWarning } from './search.ts';
+import { type RequestScope, requireScope } from './scope.ts';
+import { parseOrderSearch } from './search.ts';
 import { financialStatus, totalsOf, updatedAt, type ShopWorld, type WorldOrder } from './shop.ts';
 import { supportedVersions } from './versions.ts';
 
 /** Without the scope read_all_orders an app sees the orders of so many days, and is not told. */
 const visibleDays = 60;
 const dayMs = 86_400_000;
-
-export interface RequestScope {
-  readonly world: ShopWorld;
-  readonly now: number;
-  readonly scopes: readonly string[];
-  /** The fault that a filter is not understood. */
-  readonly isFilterIgnored: boolean;
-  /** What `extensions.search` tells about the searches of this request. */
-  readonly searches: { path: readonly string[]; query: string; warnings: readonly SearchWarning[] }[];
-}
 
 interface OrdersArguments extends PageArguments {
   readonly query?: string | null;
@@ -31,7 +22,7 @@ export function rootOf(scope: RequestScope): Record<string, unknown> {
   const { world } = scope;
   const order = (id: string): Record<string, unknown> | null => {
     const found = world.order(numberOf(id, 'Order'));
-    return found === undefined || !isVisible(found, scope) ? null : orderNode(found, scope);
+    return found === undefined || scope.isGone || !isVisible(found, scope) ? null : orderNode(found, scope);
   };
   const refuse = (name: string) => (): never => {
     throw new GraphQLError(`The sandbox does not serve ${name}.`, { extensions: { code: 'NOT_SERVED' } });
@@ -53,7 +44,7 @@ export function rootOf(scope: RequestScope): Record<string, unknown> {
     refund: ({ id }: { id: string }) => {
       requireScope(scope, 'read_orders', 'refund');
       const found = world.refund(numberOf(id, 'Refund'));
-      if (found === undefined || found.refund.at > scope.now || !isVisible(found.order, scope)) return null;
+      if (found === undefined || scope.isGone || found.refund.at > scope.now || !isVisible(found.order, scope)) return null;
       return refundNode(found.order, found.refund, scope);
     },
     nodes: ({ ids }: { ids: readonly string[] }) => {
@@ -107,18 +98,6 @@ function sortValue(sortKey: string, { world, now }: RequestScope): (order: World
 function isVisible(order: WorldOrder, { now, scopes }: RequestScope): boolean {
   if (order.createdAt > now) return false;
   return scopes.includes('read_all_orders') || order.createdAt >= now - visibleDays * dayMs;
-}
-
-export function requireScope(scope: RequestScope, handle: string, field: string): void {
-  if (scope.scopes.includes(handle)) return;
-  const requiredAccess = `\`${handle}\` access scope.`;
-  throw new GraphQLError(`Access denied for ${field} field. Required access: ${requiredAccess}`, {
-    extensions: {
-      code: 'ACCESS_DENIED',
-      documentation: 'https://shopify.dev/api/usage/access-scopes',
-      requiredAccess,
-    },
-  });
 }
 
 function shopNode({ shop }: ShopWorld): Record<string, unknown> {

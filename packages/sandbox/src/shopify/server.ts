@@ -5,7 +5,7 @@
 import type { Context } from 'hono';
 import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { type DocumentNode, executeSync, type GraphQLError, Kind, type OperationDefinitionNode, parse, validate } from 'graphql';
+import { type DocumentNode, executeSync, GraphQLError, Kind, type OperationDefinitionNode, parse, validate } from 'graphql';
 import { z } from 'zod';
 
 import type { VendorContext } from '../core.ts';
@@ -16,9 +16,10 @@ import { costOf } from './cost.ts';
 import { describeCsvShop, readCsvShop } from './csv-shop.ts';
 import { type FaultAnswer, faultAnswer, mostCost, overCost, spoilOrders, throttledAnswer } from './faults.ts';
 import { createGrants, type Grants } from './grants.ts';
-import { type RequestScope, rootOf } from './resolvers.ts';
+import { rootOf } from './resolvers.ts';
+import type { RequestScope } from './scope.ts';
 import { adminSchema } from './schema.ts';
-import type { ShopWorld } from './shop.ts';
+import type { ShopWorld, WorldShop } from './shop.ts';
 import { seededShops } from './shops.ts';
 import { servedVersion, supportedVersions } from './versions.ts';
 import { createShopWorld } from './world.ts';
@@ -30,6 +31,8 @@ export interface ShopifyServerOptions {
   readonly shopCsv?: { readonly shop: string; readonly path: string };
   /** Told what was made of the CSV, and what was left out. */
   readonly report?: (text: string) => void;
+  /** Another cost bucket for every shop, e.g. a small one to see a client wait. */
+  readonly bucket?: WorldShop['bucket'];
 }
 
 interface Shop {
@@ -89,7 +92,7 @@ function createShops(context: VendorContext, options: ShopifyServerOptions): Map
     options.report?.(describeCsvShop(shop, summary));
     worlds.push(world);
   }
-  return new Map(worlds.map((world) => [world.shop.domain, { world, bucket: createBucket(world.shop.bucket) }]));
+  return new Map(worlds.map((world) => [world.shop.domain, { world, bucket: createBucket(options.bucket ?? world.shop.bucket) }]));
 }
 
 function answerQuery(
@@ -117,6 +120,7 @@ function answerQuery(
     now: context.clock.now().epochMilliseconds,
     scopes: scopesOf(context, target),
     isFilterIgnored: context.faults.take('shopify', 'ignored_filter', target) !== undefined,
+    isGone: isDrain(operation) && context.faults.take('shopify', 'vanished_ad', target) !== undefined,
     searches: [],
   };
   const result = executeSync({
@@ -149,7 +153,7 @@ function parseQuery(query: string): DocumentNode | readonly GraphQLError[] {
     const errors = validate(adminSchema, document);
     return errors.length === 0 ? document : errors;
   } catch (error) {
-    if (error instanceof Error && 'locations' in error) return [error as GraphQLError];
+    if (error instanceof GraphQLError) return [error];
     throw error;
   }
 }
@@ -158,6 +162,13 @@ function findOperation(document: DocumentNode, name: string | undefined): Operat
   return document.definitions
     .filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
     .find((operation) => name === undefined || operation.name?.value === name);
+}
+
+/** Whether the query asks for one order or refund by its id. */
+function isDrain(operation: OperationDefinitionNode): boolean {
+  return operation.selectionSet.selections.some(
+    (selection) => selection.kind === Kind.FIELD && ['order', 'refund'].includes(selection.name.value),
+  );
 }
 
 /** The fault takes away `value.scopes`, or read_all_orders. */

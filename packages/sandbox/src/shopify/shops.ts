@@ -1,7 +1,7 @@
 /** The two seeded shops, and the credentials under which any shop of the sandbox is read. */
 import type { WorldShop } from './shop.ts';
 
-/** An Advanced and a Plus shop by their cost buckets: small enough to be felt, large enough for a demo. */
+/** Enterprise and Plus by their cost buckets, so that two years are read without long pauses. */
 export const seededShops: readonly WorldShop[] = [
   {
     domain: 'floyo-us.myshopify.com',
@@ -9,7 +9,7 @@ export const seededShops: readonly WorldShop[] = [
     currency: 'USD',
     timezone: 'America/New_York',
     taxesIncluded: false,
-    bucket: { maximum: 20_000, restoreRate: 1_000 },
+    bucket: { maximum: 40_000, restoreRate: 2_000 },
   },
   {
     domain: 'floyo-eu.myshopify.com',
@@ -17,7 +17,7 @@ export const seededShops: readonly WorldShop[] = [
     currency: 'EUR',
     timezone: 'Europe/Berlin',
     taxesIncluded: true,
-    bucket: { maximum: 4_000, restoreRate: 200 },
+    bucket: { maximum: 20_000, restoreRate: 1_000 },
   },
 ];
 

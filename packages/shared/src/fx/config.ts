@@ -10,18 +10,21 @@ export interface FxConfig {
   readonly fixedRates: Readonly<Record<string, string>>;
 }
 
-const fixedRates = z.string().default('').transform((text, context) => {
-  const rates: Record<string, string> = {};
-  for (const part of splitList(text)) {
-    const [, currency, rate] = /^([A-Z]{3})\s*=\s*(\d+(?:\.\d+)?)$/.exec(part) ?? [];
-    if (currency === undefined || rate === undefined || Number(rate) === 0)
-      context.addIssue(`${part}: must be a currency and its units for one euro, e.g. AED=4.29`);
-    else if (currency === 'EUR') context.addIssue('EUR: one euro is one euro');
-    else if (currency in rates) context.addIssue(`${currency}: named twice`);
-    else rates[currency] = rate;
-  }
-  return rates;
-});
+const fixedRates = z
+  .string()
+  .default('')
+  .transform((text, context) => {
+    const rates: Record<string, string> = {};
+    for (const part of splitList(text)) {
+      const [, currency, rate] = /^([A-Z]{3})\s*=\s*(\d+(?:\.\d+)?)$/.exec(part) ?? [];
+      if (currency === undefined || rate === undefined || Number(rate) === 0)
+        context.addIssue(`${part}: must be a currency and its units for one euro, e.g. AED=4.29`);
+      else if (currency === 'EUR') context.addIssue('EUR: one euro is one euro');
+      else if (currency in rates) context.addIssue(`${currency}: named twice`);
+      else rates[currency] = rate;
+    }
+    return rates;
+  });
 
 export const fxConfig = defineConfig({
   optional: false,

@@ -7,7 +7,7 @@ import { unzipSync } from 'fflate';
 
 import { PipelineError } from '../errors.ts';
 import type { HttpClient, HttpReply } from '../http.ts';
-import { isDay, type Day, type DayWindow } from '../window.ts';
+import { type Day, type DayWindow, isDay } from '../window.ts';
 
 /** One published rate: units of `quote` for one euro, as the text in the file. */
 export interface PublishedRate {
@@ -22,7 +22,9 @@ const NEWLINE = 10;
 
 /** The whole CSV as bytes: out of the zip, or as it is where there is no zip. Throws PipelineError `upstream`. */
 export async function fetchRates(http: HttpClient, baseUrl: string): Promise<Uint8Array> {
-  const zip = await download(http, `${baseUrl}/${FILE}.zip`, (reply) => (reply.status === 404 ? undefined : checkZip(reply)));
+  const zip = await download(http, `${baseUrl}/${FILE}.zip`, (reply) =>
+    reply.status === 404 ? undefined : checkZip(reply),
+  );
   if (zip.status !== 404) return unzip(zip.bytes) ?? new Uint8Array();
   return (await download(http, `${baseUrl}/${FILE}.csv`, checkStatus)).bytes;
 }
@@ -36,7 +38,10 @@ function checkStatus(reply: HttpReply): PipelineError | undefined {
   return new PipelineError({
     type: 'upstream',
     message: `The European Central Bank answered HTTP ${reply.status}`,
-    advice: reply.status < 500 ? 'Check ECB_BASE_URL and what stands between here and there (a proxy?).' : 'Nothing to do: the next run tries again.',
+    advice:
+      reply.status < 500
+        ? 'Check ECB_BASE_URL and what stands between here and there (a proxy?).'
+        : 'Nothing to do: the next run tries again.',
     retryable: reply.status >= 500 || reply.status === 429,
     context: { http_status: reply.status, url: reply.url },
   });
@@ -75,9 +80,11 @@ export function* readRates(csv: Uint8Array, window: DayWindow, staleBefore: Day)
   let previous: Day | undefined;
   for (const line of lines) {
     const [date = '', ...rates] = line.split(',').map((cell) => cell.trim());
-    if (!isDay(date) || rates.length !== quotes.length) throw unexpected(`a line is not a day with ${quotes.length} columns`, line);
+    if (!isDay(date) || rates.length !== quotes.length)
+      throw unexpected(`a line is not a day with ${quotes.length} columns`, line);
     if (previous === undefined && date < staleBefore) throw stale(date);
-    if (previous !== undefined && date >= previous) throw unexpected('its days do not go from new to old', line);
+    if (previous !== undefined && date >= previous)
+      throw unexpected('its days do not go from new to old', line);
     previous = date;
     if (date < window.from) return;
     if (date >= window.to) continue;
@@ -91,7 +98,7 @@ export function* readRates(csv: Uint8Array, window: DayWindow, staleBefore: Day)
 
 function* readLines(bytes: Uint8Array): Generator<string, undefined> {
   const decoder = new TextDecoder();
-  for (let start = 0; start < bytes.length; ) {
+  for (let start = 0; start < bytes.length;) {
     const newline = bytes.indexOf(NEWLINE, start);
     const end = newline === -1 ? bytes.length : newline;
     const line = decoder.decode(bytes.subarray(start, end)).trim();
@@ -121,7 +128,8 @@ function stale(newest: Day): PipelineError {
   return new PipelineError({
     type: 'upstream',
     message: `The newest rates of the European Central Bank are of ${newest}: the file is old`,
-    advice: 'Rates come on every working day. Look whether ECB_BASE_URL serves an old copy; metrics go on with the last rates for 7 days.',
+    advice:
+      'Rates come on every working day. Look whether ECB_BASE_URL serves an old copy; metrics go on with the last rates for 7 days.',
     context: { newest },
   });
 }

@@ -2,10 +2,16 @@ import { strToU8, zipSync } from 'fflate';
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { PipelineError } from '../errors.ts';
-import { collect, createTestIo, startTestVendor, type TestVendor, type VendorAnswer } from '../testing/vendor.ts';
+import {
+  collect,
+  createTestIo,
+  startTestVendor,
+  type TestVendor,
+  type VendorAnswer,
+} from '../testing/vendor.ts';
 import { fxConfig } from './config.ts';
 import { readRates } from './ecb.ts';
-import { fx } from './index.ts';
+import { fx, rates } from './index.ts';
 
 const NOW = '2026-11-21T09:00:00Z';
 const CSV = [
@@ -18,9 +24,6 @@ const CSV = [
 ].join('\n');
 const ALL = { from: '1999-01-04', to: '2026-11-22' };
 
-const [stream] = fx.streams;
-if (stream === undefined) throw new Error('fx has a stream');
-
 let vendor: TestVendor | undefined;
 afterEach(() => vendor?.close());
 
@@ -28,7 +31,7 @@ async function read(answer: (path: string, index: number) => VendorAnswer, windo
   vendor = await startTestVendor((request, index) => answer(request.path, index));
   const io = createTestIo({ now });
   const session = await fx.open({ baseUrl: vendor.url, fixedRates: {} }, 'ecb', io);
-  return collect(stream.readDays(session, window, io));
+  return collect(rates.readDays(session, window, io));
 }
 
 const zipped = (csv: string): VendorAnswer => ({ body: zipSync({ 'eurofxref-hist.csv': strToU8(csv) }) });
@@ -46,7 +49,11 @@ describe('reading the file', () => {
   });
 
   test('takes a currency that has ended while it had rates', async () => {
-    expect(await read(() => zipped(CSV))).toContainEqual({ date: '2022-12-30', quote: 'HRK', rate: '7.5365' });
+    expect(await read(() => zipped(CSV))).toContainEqual({
+      date: '2022-12-30',
+      quote: 'HRK',
+      rate: '7.5365',
+    });
   });
 
   test('falls back to the CSV where there is no zip', async () => {
@@ -64,7 +71,7 @@ describe('reading the file', () => {
     const io = createTestIo({ now: NOW });
     const session = await fx.open({ baseUrl: vendor.url, fixedRates: {} }, 'ecb', io);
     const sizes: number[] = [];
-    for await (const page of stream.readDays(session, ALL, io)) sizes.push(page.length);
+    for await (const page of rates.readDays(session, ALL, io)) sizes.push(page.length);
     expect(sizes).toEqual([5000, 1000]);
   });
 
@@ -87,7 +94,9 @@ describe('what is refused', () => {
     ['rates older than 7 days', 'Date,USD,\n2026-11-13,1.1,\n', 'upstream'],
   ];
   test.each(refused)('%s', async (_name, csv, type) => {
-    await expect(read((path) => (path.endsWith('.zip') ? notFound : { body: csv }))).rejects.toMatchObject({ type });
+    await expect(read((path) => (path.endsWith('.zip') ? notFound : { body: csv }))).rejects.toMatchObject({
+      type,
+    });
   });
 
   test('rates of exactly 7 days ago are not old', async () => {
@@ -102,7 +111,10 @@ describe('what is refused', () => {
   });
 
   test('a server error is tried again 3 times, a refusal not at all', async () => {
-    await expect(read(() => ({ status: 503, body: '' }))).rejects.toMatchObject({ type: 'upstream', retryable: true });
+    await expect(read(() => ({ status: 503, body: '' }))).rejects.toMatchObject({
+      type: 'upstream',
+      retryable: true,
+    });
     expect(vendor?.requests).toHaveLength(4);
     await vendor?.close();
     await expect(read(() => ({ status: 403, body: '' }))).rejects.toBeInstanceOf(PipelineError);
@@ -112,15 +124,22 @@ describe('what is refused', () => {
 
 describe('mapping', () => {
   test('a rate keeps its text', () => {
-    const rows = stream.toRows({ date: '2026-11-20', quote: 'USD', rate: '1.1680' }, {}, { timezone: 'UTC', currency: 'USD' });
-    expect(rows).toEqual({ fx_rates: [{ external_id: 'ecb:USD', date: '2026-11-20', quote: 'USD', rate_per_eur: '1.1680' }] });
+    const session = { id: 'ecb', timezone: 'Europe/Berlin', currency: 'EUR', baseUrl: '' };
+    const reporting = { timezone: 'UTC', currency: 'USD' };
+    const rows = rates.toRows({ date: '2026-11-20', quote: 'USD', rate: '1.1680' }, session, reporting);
+    expect(rows).toEqual({
+      fx_rates: [{ external_id: 'ecb:USD', date: '2026-11-20', quote: 'USD', rate_per_eur: '1.1680' }],
+    });
   });
 
-  test.each(['abc', '0', '0.00', '-1.1', '1e3', ''])('the rate %j is quarantined under its own key', (rate) => {
-    const record = { date: '2026-11-20', quote: 'USD', rate };
-    expect(stream.schema.safeParse(record).success).toBe(false);
-    expect(stream.identify(record)).toEqual({ externalId: 'ecb:USD', date: '2026-11-20' });
-  });
+  test.each(['abc', '0', '0.00', '-1.1', '1e3', ''])(
+    'the rate %j is quarantined under its own key',
+    (rate) => {
+      const record = { date: '2026-11-20', quote: 'USD', rate };
+      expect(rates.schema.safeParse(record).success).toBe(false);
+      expect(rates.identify(record)).toEqual({ externalId: 'ecb:USD', date: '2026-11-20' });
+    },
+  );
 });
 
 describe('configuration', () => {
@@ -132,11 +151,19 @@ describe('configuration', () => {
   });
 
   test('reads fixed rates', () => {
-    const { config } = fxConfig.read({ FX_FIXED_RATES: 'AED=4.29, SAR = 4.38', ECB_BASE_URL: 'http://localhost:1/' });
+    const { config } = fxConfig.read({
+      FX_FIXED_RATES: 'AED=4.29, SAR = 4.38',
+      ECB_BASE_URL: 'http://localhost:1/',
+    });
     expect(config).toEqual({ baseUrl: 'http://localhost:1', fixedRates: { AED: '4.29', SAR: '4.38' } });
   });
 
-  test.each(['AED', 'AED=', 'aed=4.29', 'AED=0', 'AED=-1', 'AED=4.29,AED=4.3', 'EUR=1'])('refuses %j', (text) => {
-    expect(fxConfig.read({ FX_FIXED_RATES: text }).problems).toMatchObject([{ variable: 'FX_FIXED_RATES' }]);
-  });
+  test.each(['AED', 'AED=', 'aed=4.29', 'AED=0', 'AED=-1', 'AED=4.29,AED=4.3', 'EUR=1'])(
+    'refuses %j',
+    (text) => {
+      expect(fxConfig.read({ FX_FIXED_RATES: text }).problems).toMatchObject([
+        { variable: 'FX_FIXED_RATES' },
+      ]);
+    },
+  );
 });

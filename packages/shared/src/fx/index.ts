@@ -1,10 +1,10 @@
 /** The `fx` source: the European Central Bank's euro reference rates, one row per currency and publication day. */
 import { z } from 'zod';
 
-import { defineConnector, defineStream, type Account } from '../connector.ts';
+import { type Account, defineConnector, defineStream } from '../connector.ts';
 import { addDays, dayOf, isDay } from '../window.ts';
 import { fxConfig } from './config.ts';
-import { fetchRates, readRates, type PublishedRate } from './ecb.ts';
+import { fetchRates, type PublishedRate, readRates } from './ecb.ts';
 
 interface FxSession extends Account {
   readonly baseUrl: string;
@@ -23,7 +23,7 @@ const rateSchema = z.object({
     .refine((text) => /[1-9]/.test(text), 'is zero'),
 });
 
-const rates = defineStream<FxSession, PublishedRate>({
+export const rates = defineStream<FxSession, PublishedRate>({
   name: 'rates',
   parent: { table: 'fx_rates', key: ['external_id', 'date'], scope: () => ({}) },
   children: [],

@@ -9,7 +9,13 @@ import { createLogger } from '../log.ts';
 import { createRedactor } from '../redact.ts';
 
 /** An Io with a real HTTP client that hardly pauses, a silent log and a clock that stands at `now`. */
-export function createTestIo({ now, waitBudgetMs = 0 }: { readonly now: string; readonly waitBudgetMs?: number }): Io {
+export function createTestIo({
+  now,
+  waitBudgetMs = 0,
+}: {
+  readonly now: string;
+  readonly waitBudgetMs?: number;
+}): Io {
   const instant = Temporal.Instant.from(now);
   const { signal } = new AbortController();
   return {
@@ -43,11 +49,18 @@ export interface TestVendor {
 }
 
 /** Starts a vendor; `answer` is asked for every request, with its number from 0. */
-export async function startTestVendor(answer: (request: VendorRequest, index: number) => VendorAnswer): Promise<TestVendor> {
+export async function startTestVendor(
+  answer: (request: VendorRequest, index: number) => VendorAnswer,
+): Promise<TestVendor> {
   const requests: VendorRequest[] = [];
   const server = createServer((incoming, outgoing) => {
     const { pathname, searchParams } = new URL(incoming.url ?? '/', 'http://vendor');
-    const request = { url: incoming.url ?? '/', path: pathname, query: searchParams, headers: incoming.headers };
+    const request = {
+      url: incoming.url ?? '/',
+      path: pathname,
+      query: searchParams,
+      headers: incoming.headers,
+    };
     requests.push(request);
     const { status = 200, headers = {}, body } = answer(request, requests.length - 1);
     outgoing.writeHead(status, headers);

@@ -1,0 +1,100 @@
+/** One shop's Admin API: sends a query with a valid token, paced by cost, and gives back whole data or throws. */
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { Io } from '@floyo/shared/connector';
+import { PipelineError } from '@floyo/shared/errors';
+import type { HttpReply } from '@floyo/shared/http';
+import { z } from 'zod';
+
+import { classifyReply, readCost, TokenRefusedError } from './classify.ts';
+import type { ShopAuth } from './config.ts';
+import { createGovernor } from './governor.ts';
+import { createTokenSource } from './token.ts';
+
+export interface Query {
+  /** Its name in the document, for messages. */
+  readonly operation: string;
+  readonly document: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+  /** Whether its page can be made smaller when it is too much: then `PageTooLargeError` says so at once. */
+  readonly canShrink?: boolean;
+}
+
+export interface ShopClient {
+  /** The data, of the shape of `schema`. Throws PipelineError; never gives partial data. */
+  ask<T>(io: Io, query: Query, schema: z.ZodType<T>): Promise<T>;
+}
+
+export interface ClientOptions {
+  readonly shop: string;
+  readonly auth: ShopAuth;
+  readonly apiVersion: string;
+  readonly baseUrl: string | undefined;
+}
+
+const answerSchema = z.object({ data: z.unknown() });
+
+export function createShopClient({ shop, auth, apiVersion, baseUrl }: ClientOptions): ShopClient {
+  const address = baseUrl === undefined ? `https://${shop}` : `${baseUrl}/${shop}`;
+  const tokens = createTokenSource(shop, address, auth);
+  const governor = createGovernor();
+
+  async function send(io: Io, query: Query): Promise<HttpReply> {
+    // Pacing of our own, before the vendor has to say no: it does not count as a throttle wait.
+    const costKey = `${query.operation}:${String(query.variables['first'] ?? '')}`;
+    const pauseMs = governor.pauseMs(costKey);
+    if (pauseMs > 0) await pause(pauseMs, io.signal);
+    const token = await tokens.get(io);
+    return io.http.request({
+      url: `${address}/admin/api/${apiVersion}/graphql.json`,
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json',
+        'x-shopify-access-token': token,
+      },
+      body: JSON.stringify({ query: query.document, variables: query.variables, operationName: query.operation }),
+      safeToRepeat: true,
+      classify(reply) {
+        const cost = readCost(reply);
+        if (cost !== undefined) governor.observe(costKey, cost);
+        return classifyReply(reply, {
+          shop,
+          apiVersion,
+          operation: query.operation,
+          canShrink: query.canShrink ?? false,
+        });
+      },
+    });
+  }
+
+  return {
+    async ask(io, query, schema) {
+      let reply: HttpReply;
+      try {
+        reply = await send(io, query);
+      } catch (error) {
+        if (!(error instanceof TokenRefusedError) || !tokens.forget()) throw error;
+        reply = await send(io, query);
+      }
+      const { data } = answerSchema.parse(reply.json);
+      const parsed = schema.safeParse(data);
+      if (parsed.success) return parsed.data;
+      throw new PipelineError({
+        type: 'contract',
+        message: `${shop} answered ${query.operation} in another shape than documented: ${z.prettifyError(parsed.error)}`,
+        advice: 'Nothing was loaded. Report it: the API has changed.',
+        context: { shop, operation: query.operation, request_id: reply.headers.get('x-request-id') ?? undefined },
+      });
+    },
+  };
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}

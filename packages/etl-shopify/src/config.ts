@@ -1,0 +1,121 @@
+/** The environment variables of the Shopify connector. Shops and their credentials are lists in the same order. */
+import { type ConfigSection, defineConfig, splitList } from '@floyo/shared/config';
+import type { ConfigProblem } from '@floyo/shared/errors';
+import { z } from 'zod';
+
+/** The Admin API version that queries are written for. Shopify supports a version for twelve months. */
+export const API_VERSION = '2026-10';
+export const API_VERSION_SUPPORTED_UNTIL = '2027-10-01';
+
+/** How one shop lets us in. */
+export type ShopAuth =
+  | { readonly kind: 'token'; readonly token: string }
+  | { readonly kind: 'client'; readonly clientId: string; readonly clientSecret: string };
+
+export interface ShopifyConfig {
+  readonly shops: readonly { readonly shop: string; readonly auth: ShopAuth }[];
+  readonly apiVersion: string;
+  /** Where shops are found as `<base>/<name.myshopify.com>`; unset, each at its own host. */
+  readonly baseUrl: string | undefined;
+}
+
+const shopName = /^[a-z0-9][a-z0-9-]*\.myshopify\.com$/;
+const list = z.string().optional().transform((text) => splitList(text ?? ''));
+
+export const config: ConfigSection<ShopifyConfig> = defineConfig({
+  optional: true,
+  variables: {
+    SHOPIFY_SHOPS: {
+      schema: z.string().transform((text) => splitList(text.toLowerCase())),
+      description: 'the shops, as a comma list of name.myshopify.com',
+      example: 'floyo-us.myshopify.com,floyo-eu.myshopify.com',
+    },
+    SHOPIFY_ACCESS_TOKENS: {
+      schema: list,
+      description: 'an Admin API access token for each shop, in the order of SHOPIFY_SHOPS',
+      secret: true,
+      example: 'shpat_one,shpat_two',
+    },
+    SHOPIFY_CLIENT_IDS: {
+      schema: list,
+      description: 'instead of access tokens: the client id of an app for each shop (client-credentials grant)',
+    },
+    SHOPIFY_CLIENT_SECRETS: {
+      schema: list,
+      description: 'the secrets of SHOPIFY_CLIENT_IDS, in the same order',
+      secret: true,
+    },
+    SHOPIFY_API_VERSION: {
+      schema: z
+        .string()
+        .regex(/^\d{4}-(01|04|07|10)$/, 'is no Admin API version such as 2026-10')
+        .default(API_VERSION),
+      description: 'Admin API version',
+      example: API_VERSION,
+    },
+    SHOPIFY_BASE_URL: {
+      schema: z.url({ protocol: /^https?$/, error: 'is no http(s) address' }).optional(),
+      description: "for a proxy or the sandbox: a shop's API is then at <base>/<name.myshopify.com>/admin",
+    },
+  },
+  build(values): ShopifyConfig | readonly ConfigProblem[] {
+    const shops = values.SHOPIFY_SHOPS;
+    const auth = readAuth(shops, values.SHOPIFY_ACCESS_TOKENS, values.SHOPIFY_CLIENT_IDS, values.SHOPIFY_CLIENT_SECRETS);
+    const problems = [...checkShops(shops), ...auth.problems];
+    if (problems.length > 0) return problems;
+    return {
+      shops: auth.auths.map((shopAuth, index) => ({ shop: shops[index] ?? '', auth: shopAuth })),
+      apiVersion: values.SHOPIFY_API_VERSION,
+      baseUrl: values.SHOPIFY_BASE_URL?.replace(/\/+$/, ''),
+    };
+  },
+});
+
+function checkShops(shops: readonly string[]): ConfigProblem[] {
+  const problem = (message: string): ConfigProblem => ({ variable: 'SHOPIFY_SHOPS', message });
+  if (shops.length === 0) return [problem('names no shop')];
+  return [
+    ...shops
+      .filter((shop) => !shopName.test(shop))
+      .map((shop) => problem(`'${shop}' is no shop: write name.myshopify.com, without https:// and without a path`)),
+    ...[...new Set(shops.filter((shop, index) => shops.indexOf(shop) !== index))].map((shop) =>
+      problem(`${shop} is there more than once`),
+    ),
+  ];
+}
+
+function readAuth(
+  shops: readonly string[],
+  tokens: readonly string[],
+  clientIds: readonly string[],
+  clientSecrets: readonly string[],
+): { auths: ShopAuth[]; problems: ConfigProblem[] } {
+  const hasClients = clientIds.length > 0 || clientSecrets.length > 0;
+  const refuse = (...problems: ConfigProblem[]): { auths: ShopAuth[]; problems: ConfigProblem[] } => ({ auths: [], problems });
+  if (tokens.length > 0 && hasClients)
+    return refuse({
+      variable: 'SHOPIFY_ACCESS_TOKENS',
+      message: 'is set beside SHOPIFY_CLIENT_IDS or SHOPIFY_CLIENT_SECRETS: keep one of the two ways in',
+    });
+  if (tokens.length === 0 && !hasClients)
+    return refuse({
+      variable: 'SHOPIFY_ACCESS_TOKENS',
+      message: 'is not set (a token for each shop; or set SHOPIFY_CLIENT_IDS and SHOPIFY_CLIENT_SECRETS)',
+    });
+  const lists: Record<string, readonly string[]> = hasClients
+    ? { SHOPIFY_CLIENT_IDS: clientIds, SHOPIFY_CLIENT_SECRETS: clientSecrets }
+    : { SHOPIFY_ACCESS_TOKENS: tokens };
+  const problems = Object.entries(lists)
+    .filter(([, entries]) => entries.length !== shops.length)
+    .map(([variable, entries]) => ({
+      variable,
+      message: `has ${entries.length} entries for the ${shops.length} shops of SHOPIFY_SHOPS; it needs one for each, in the same order`,
+    }));
+  if (problems.length > 0) return refuse(...problems);
+  return {
+    auths: hasClients
+      ? clientIds.map((clientId, index) => ({ kind: 'client', clientId, clientSecret: clientSecrets[index] ?? '' }))
+      : tokens.map((token) => ({ kind: 'token', token })),
+    problems: [],
+  };
+}

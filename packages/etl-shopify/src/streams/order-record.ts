@@ -1,0 +1,71 @@
+/** The shape that an order must have to be loaded. */
+import { z } from 'zod';
+
+const gid = (type: string): z.ZodString => z.string().regex(new RegExp(`^gid://shopify/${type}/\\d+$`));
+const instant = z.iso.datetime({ offset: true });
+const moneyBag = z.object({
+  shopMoney: z.object({
+    amount: z.string().regex(/^-?\d+(\.\d+)?$/, 'is no decimal number'),
+    currencyCode: z.string().length(3),
+  }),
+});
+export type MoneyBag = z.infer<typeof moneyBag>;
+
+const visit = z.object({
+  landingPage: z.string().nullable(),
+  utmParameters: z
+    .object({ source: z.string().nullable(), medium: z.string().nullable(), campaign: z.string().nullable() })
+    .nullable(),
+});
+
+const lineSchema = z.object({
+  id: gid('LineItem'),
+  sku: z.string().nullable(),
+  title: z.string(),
+  quantity: z.number().int().nonnegative(),
+  isGiftCard: z.boolean(),
+  product: z.object({ id: gid('Product') }).nullish(),
+  variant: z.object({ id: gid('ProductVariant') }).nullish(),
+  originalTotalSet: moneyBag,
+  discountAllocations: z.array(z.object({ allocatedAmountSet: moneyBag })),
+  taxLines: z.array(z.object({ rate: z.number().nullable(), priceSet: moneyBag })),
+});
+export type LineRecord = z.infer<typeof lineSchema>;
+
+const refundSchema = z.object({
+  id: gid('Refund'),
+  createdAt: instant.nullable(),
+  processedAt: instant.nullable(),
+  totalRefundedSet: moneyBag,
+  refundLineItems: z.array(
+    z.object({ lineItem: z.object({ isGiftCard: z.boolean() }), subtotalSet: moneyBag, totalTaxSet: moneyBag }),
+  ),
+  refundShippingLines: z.array(z.object({ subtotalAmountSet: moneyBag, taxAmountSet: moneyBag })),
+});
+export type RefundRecord = z.infer<typeof refundSchema>;
+
+export const orderRecordSchema = z.object({
+  id: gid('Order'),
+  name: z.string(),
+  createdAt: instant,
+  processedAt: instant,
+  updatedAt: instant,
+  cancelledAt: instant.nullable(),
+  test: z.boolean(),
+  displayFinancialStatus: z.string().nullable(),
+  currencyCode: z.string().length(3),
+  taxesIncluded: z.boolean(),
+  sourceName: z.string().nullable(),
+  attribution: z.object({ handle: z.string() }).nullable(),
+  customer: z.object({ id: gid('Customer') }).nullable(),
+  customerJourneySummary: z.object({ firstVisit: visit.nullable(), lastVisit: visit.nullable() }).nullable(),
+  totalPriceSet: moneyBag,
+  totalTaxSet: moneyBag.nullable(),
+  totalRefundedSet: moneyBag,
+  shippingLines: z.array(
+    z.object({ discountedPriceSet: moneyBag, taxLines: z.array(z.object({ priceSet: moneyBag })) }),
+  ),
+  lineItems: z.array(lineSchema),
+  refunds: z.array(refundSchema),
+});
+export type OrderRecord = z.infer<typeof orderRecordSchema>;

@@ -1,0 +1,110 @@
+/** Runs the real command in real processes, on a test database and the sandbox; for the end-to-end tests. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { sql } from 'kysely';
+
+import type { RunDocument } from '@floyo/pipeline/run';
+import { connect, type Session } from '@floyo/shared/db';
+import { repositoryRoot } from '@floyo/shared/paths';
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly process: ChildProcess;
+  readonly done: Promise<Outcome>;
+  /** Resolves once standard error holds the text. */
+  printed(text: string): Promise<void>;
+}
+
+/** Starts `floyo …` with exactly this environment (and PATH). */
+export function startFloyo(args: readonly string[], env: Readonly<Record<string, string>>): Running {
+  const child = spawn(process.execPath, [join(repositoryRoot, 'packages/pipeline/src/main.ts'), ...args], {
+    env: { PATH: process.env['PATH'], FLOYO_ENV_FILE: '/dev/null', FLOYO_RETRY_BASE_MS: '20', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: mkdtempSync(join(tmpdir(), 'floyo-cwd-')),
+  });
+  let stdout = '';
+  let stderr = '';
+  const listeners = new Set<() => void>();
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+    for (const listener of listeners) listener();
+  });
+  const done = new Promise<Outcome>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+  return {
+    process: child,
+    done,
+    printed: (text) =>
+      new Promise((resolve, reject) => {
+        const check = () => {
+          if (!stderr.includes(text)) return;
+          listeners.delete(check);
+          resolve();
+        };
+        listeners.add(check);
+        check();
+        void done.then(() => reject(new Error(`ended without printing ${text}:\n${stderr}`)));
+      }),
+  };
+}
+
+/** Runs `floyo …` to its end. */
+export function floyo(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Outcome> {
+  return startFloyo(args, env).done;
+}
+
+/** Runs it with --json and gives the document of standard output. */
+export async function floyoJson<T = RunDocument>(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Outcome & { document: T }> {
+  const outcome = await floyo([...args, '--json'], { FLOYO_LOG_LEVEL: 'warn', ...env });
+  return { ...outcome, document: JSON.parse(outcome.stdout) as T };
+}
+
+const TABLES = ['spend', 'orders', 'order_items', 'refunds', 'fx_rates', 'daily_metrics'];
+
+/** Everything a user sees in the tables: a digest a table, who loaded a row and when left out. */
+export async function digestTables(url: string): Promise<Record<string, string>> {
+  const session = await connect(url);
+  try {
+    const digests: Record<string, string> = {};
+    for (const table of TABLES) {
+      const { rows } = await sql<{ digest: string }>`
+        select count(*) || ':' || coalesce(md5(string_agg(line, E'\n' order by line)), '') as digest from (
+          select (to_jsonb(t) - 'synced_at' - 'run_id' - 'computed_at')::text as line from ${sql.table(table)} t) lines`.execute(
+        session.db,
+      );
+      digests[table] = rows[0]?.digest ?? '';
+    }
+    const { rows } = await sql<{ digest: string }>`
+      select count(*) || ':' || coalesce(md5(string_agg(concat_ws(' ', source, account_id, stream, day, read_at), E'\n' order by source, account_id, stream, day)), '') as digest
+      from ops.coverage`.execute(session.db);
+    digests['coverage'] = rows[0]?.digest ?? '';
+    return digests;
+  } finally {
+    await session.end();
+  }
+}
+
+/** Runs one query on a connection of its own. */
+export async function query<T>(url: string, work: (session: Session) => Promise<T>): Promise<T> {
+  const session = await connect(url);
+  try {
+    return await work(session);
+  } finally {
+    await session.end();
+  }
+}
