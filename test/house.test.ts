@@ -49,7 +49,10 @@ describe.each(packages)('packages/%s', (name) => {
   });
 
   it('has a description, a README of at most 80 lines, and sources', () => {
-    const manifest = JSON.parse(read(`packages/${name}/package.json`)) as { name: string; description: string };
+    const manifest = JSON.parse(read(`packages/${name}/package.json`)) as {
+      name: string;
+      description: string;
+    };
     expect(manifest.name).toBe(`@floyo/${name}`);
     expect(manifest.description).not.toBe('');
     expect(read(`packages/${name}/README.md`).split('\n').length).toBeLessThanOrEqual(81);
@@ -61,7 +64,10 @@ describe.each(packages)('packages/%s', (name) => {
   });
 
   it('pins its dependencies', () => {
-    const manifest = JSON.parse(read(`packages/${name}/package.json`)) as Record<string, Record<string, string>>;
+    const manifest = JSON.parse(read(`packages/${name}/package.json`)) as Record<
+      string,
+      Record<string, string>
+    >;
     for (const group of ['dependencies', 'devDependencies', 'optionalDependencies'])
       for (const [dependency, version] of Object.entries(manifest[group] ?? {}))
         expect(version, dependency).toMatch(/^(workspace:\*|\d+\.\d+\.\d+(-[\w.]+)?)$/);
@@ -69,19 +75,24 @@ describe.each(packages)('packages/%s', (name) => {
 });
 
 describe('connectors', () => {
-  it.each(packages.filter((name) => name.startsWith('etl-')))('%s has the doors of every connector', (name) => {
-    const files = ['src/index.ts', 'src/config.ts', 'src/client.ts', 'src/streams'];
-    for (const file of files) expect(existsSync(join(repositoryRoot, 'packages', name, file)), file).toBe(true);
-    const manifest = JSON.parse(read(`packages/${name}/package.json`)) as { scripts: { start: string } };
-    expect(manifest.scripts.start).toBe(`node ../pipeline/src/main.ts etl ${name.replace('etl-', '')}`);
-  });
+  it.each(packages.filter((name) => name.startsWith('etl-')))(
+    '%s has the doors of every connector',
+    (name) => {
+      const files = ['src/index.ts', 'src/config.ts', 'src/client.ts', 'src/streams'];
+      for (const file of files)
+        expect(existsSync(join(repositoryRoot, 'packages', name, file)), file).toBe(true);
+      const manifest = JSON.parse(read(`packages/${name}/package.json`)) as { scripts: { start: string } };
+      expect(manifest.scripts.start).toBe(`node ../pipeline/src/main.ts etl ${name.replace('etl-', '')}`);
+    },
+  );
 });
 
 it('only main.ts files and tests touch the process', () => {
   const sources = globSync('packages/*/src/**/*.ts', { cwd: repositoryRoot }).filter(
     (path) => !/(\/main\.ts|\.test\.ts|\/testing[./])/.test(path),
   );
-  for (const source of sources) expect(read(source), source).not.toMatch(/\bprocess\.(env|exit|argv|on|stdout|stderr)\b/);
+  for (const source of sources)
+    expect(read(source), source).not.toMatch(/\bprocess\.(env|exit|argv|on|stdout|stderr)\b/);
 });
 
 it('speaks of itself alone', () => {

@@ -46,7 +46,12 @@ describe('a run', () => {
     const second = await floyoJson(['run'], env);
     expect(second.document).toMatchObject({ status: 'succeeded', kind: 'manual', skipped_because: null });
     for (const agent of second.document.agents)
-      expect(agent, agent.agent).toMatchObject({ rows_inserted: 0, rows_updated: 0, rows_deleted: 0, rows_rejected: 0 });
+      expect(agent, agent.agent).toMatchObject({
+        rows_inserted: 0,
+        rows_updated: 0,
+        rows_deleted: 0,
+        rows_rejected: 0,
+      });
     expect(await digestTables(database.url)).toEqual(expected);
   });
 
@@ -72,13 +77,21 @@ describe('a run', () => {
       expect(error?.advice).toBeTruthy();
     }
     const statuses = await query(database.url, async ({ db }) =>
-      db.selectFrom('daily_metrics').select(['metric', 'status']).distinct().where('dimensions', '=', '{}').execute(),
+      db
+        .selectFrom('daily_metrics')
+        .select(['metric', 'status'])
+        .distinct()
+        .where('dimensions', '=', '{}')
+        .execute(),
     );
-    const of = (metric: string) => new Set(statuses.filter((row) => row.metric === metric).map(({ status }) => status));
+    const of = (metric: string) =>
+      new Set(statuses.filter((row) => row.metric === metric).map(({ status }) => status));
     expect(of('ad_spend')).toEqual(new Set(['incomplete']));
     expect(of('net_sales')).not.toContain('incomplete');
     expect(alerts).toHaveLength(1);
-    expect(JSON.parse(alerts[0] ?? '{}')).toMatchObject({ text: expect.stringContaining('etl-tiktok') as string });
+    expect(JSON.parse(alerts[0] ?? '{}')).toMatchObject({
+      text: expect.stringContaining('etl-tiktok') as string,
+    });
   });
 
   it('I6, I8: through faults that pass, the same tables', async () => {
@@ -118,7 +131,9 @@ describe('a run', () => {
     const last = await floyoJson(['run'], env);
     expect(last.code, last.stderr).toBe(0);
     expect(await digestTables(database.url)).toEqual(expected);
-    const statuses = await query(database.url, ({ db }) => db.selectFrom('ops.runs').select('status').execute());
+    const statuses = await query(database.url, ({ db }) =>
+      db.selectFrom('ops.runs').select('status').execute(),
+    );
     expect(statuses.map(({ status }) => status)).not.toContain('running');
   });
 
@@ -155,11 +170,18 @@ describe('a run', () => {
       (env[name] ?? '').split(','),
     );
     expect(secrets.every((secret) => secret.length > 5)).toBe(true);
-    const run = await floyo(['run', '--json'], { ...env, FLOYO_LOG_LEVEL: 'debug', ALERT_WEBHOOK_URL: `${hook.url}/s3cret-path` });
+    const run = await floyo(['run', '--json'], {
+      ...env,
+      FLOYO_LOG_LEVEL: 'debug',
+      ALERT_WEBHOOK_URL: `${hook.url}/s3cret-path`,
+    });
     hook.server.close();
     const ledger = await query(database.url, async ({ db }) => {
-      const { rows } = await sql`select to_jsonb(e) from ops.errors e union all select to_jsonb(r) from ops.agent_results r
-        union all select to_jsonb(s) from ops.agent_state s union all select to_jsonb(r) from ops.runs r`.execute(db);
+      const { rows } =
+        await sql`select to_jsonb(e) from ops.errors e union all select to_jsonb(r) from ops.agent_results r
+        union all select to_jsonb(s) from ops.agent_state s union all select to_jsonb(r) from ops.runs r`.execute(
+          db,
+        );
       return JSON.stringify(rows);
     });
     for (const text of [run.stdout, run.stderr, ledger, ...alerts])
@@ -172,7 +194,10 @@ describe('a run', () => {
     const dry = await floyoJson(['run', '--dry-run'], env);
     expect(dry.code).toBe(0);
     expect(dry.document.run_id).toBeNull();
-    expect(dry.document.agents.find(({ agent }) => agent === 'etl-tiktok')).toMatchObject({ status: 'skipped', window_to: '2026-11-21' });
+    expect(dry.document.agents.find(({ agent }) => agent === 'etl-tiktok')).toMatchObject({
+      status: 'skipped',
+      window_to: '2026-11-21',
+    });
     expect(sandbox.log.count()).toBe(0);
     const runs = await query(database.url, ({ db }) => db.selectFrom('ops.runs').selectAll().execute());
     expect(runs).toEqual([]);
@@ -200,8 +225,16 @@ describe('backfill', () => {
     expect(await covered(database.url)).toBe(2 * 137);
     const again = await floyoJson(backfill, env);
     const reread = again.document.agents.filter(({ agent }) => agent === 'etl-tiktok');
-    expect(reread.every(({ window_from, window_to }) => window_from === '2026-06-01' && window_to === '2026-10-16')).toBe(true);
-    expect(reread.every(({ rows_inserted, rows_updated, rows_deleted }) => rows_inserted + rows_updated + rows_deleted === 0)).toBe(true);
+    expect(
+      reread.every(
+        ({ window_from, window_to }) => window_from === '2026-06-01' && window_to === '2026-10-16',
+      ),
+    ).toBe(true);
+    expect(
+      reread.every(
+        ({ rows_inserted, rows_updated, rows_deleted }) => rows_inserted + rows_updated + rows_deleted === 0,
+      ),
+    ).toBe(true);
   });
 
   it('lets a scheduled run go first between two chunks', async () => {
@@ -230,9 +263,21 @@ describe('status and unlock', () => {
     const { document } = await floyoJson<Record<string, unknown>>(['status'], env);
     expect(document).toMatchObject({ lock: null, rejected: 0, dirty: 0 });
     const sources = document['sources'] as { source: string; data_through: string; stale: boolean }[];
-    expect(sources.map(({ source }) => source)).toEqual(['fx', 'meta', 'meta', 'meta', 'tiktok', 'tiktok', 'shopify', 'shopify']);
+    expect(sources.map(({ source }) => source)).toEqual([
+      'fx',
+      'meta',
+      'meta',
+      'meta',
+      'tiktok',
+      'tiktok',
+      'shopify',
+      'shopify',
+    ]);
     expect(sources.every(({ data_through }) => data_through >= '2026-11-20')).toBe(true);
-    const later = await floyoJson<{ sources: { stale: boolean }[] }>(['status'], { ...env, FLOYO_NOW: '2030-01-01T00:00:00Z' });
+    const later = await floyoJson<{ sources: { stale: boolean }[] }>(['status'], {
+      ...env,
+      FLOYO_NOW: '2030-01-01T00:00:00Z',
+    });
     expect(later.document.sources.every(({ stale }) => stale)).toBe(true);
   });
 
@@ -245,25 +290,33 @@ describe('status and unlock', () => {
 
 describe('wrong configuration', () => {
   it('tells every problem at once and exits 2', async () => {
-    const { code, document, stderr } = await floyoJson<{ error: { problems: { variable: string }[] } }>(['run'], {
-      DATABASE_URL: 'mysql://nowhere',
-      REPORTING_TIMEZONE: 'Mars/Olympus',
-      META_ACCESS_TOKEN: 'a-token-of-somebody',
-      SHOPIFY_SHOPS: 'not a shop',
-    });
+    const { code, document, stderr } = await floyoJson<{ error: { problems: { variable: string }[] } }>(
+      ['run'],
+      {
+        DATABASE_URL: 'mysql://nowhere',
+        REPORTING_TIMEZONE: 'Mars/Olympus',
+        META_ACCESS_TOKEN: 'a-token-of-somebody',
+        SHOPIFY_SHOPS: 'not a shop',
+      },
+    );
     expect(code).toBe(2);
     const variables = document.error.problems.map(({ variable }) => variable);
-    expect(variables).toEqual(expect.arrayContaining(['DATABASE_URL', 'REPORTING_TIMEZONE', 'META_AD_ACCOUNT_IDS', 'SHOPIFY_SHOPS']));
+    expect(variables).toEqual(
+      expect.arrayContaining(['DATABASE_URL', 'REPORTING_TIMEZONE', 'META_AD_ACCOUNT_IDS', 'SHOPIFY_SHOPS']),
+    );
     expect(stderr).toContain('META_AD_ACCOUNT_IDS');
     expect(stderr).not.toContain('a-token-of-somebody');
   });
 
   it('a database without the schema: exit 2 and what to run', async () => {
     const empty = await createTestDatabase({ empty: true });
-    const { code, document } = await floyoJson<{ error: { code: string; problems: { message: string }[] } }>(['run'], {
-      ...sandbox.env,
-      DATABASE_URL: empty.url,
-    });
+    const { code, document } = await floyoJson<{ error: { code: string; problems: { message: string }[] } }>(
+      ['run'],
+      {
+        ...sandbox.env,
+        DATABASE_URL: empty.url,
+      },
+    );
     expect(code).toBe(2);
     expect(document.error).toMatchObject({ code: 'schema' });
     expect(document.error.problems[0]?.message).toContain('floyo migrate');
@@ -276,13 +329,22 @@ describe('wrong configuration', () => {
 
   it('another reporting currency than the stored values have: exit 2', async () => {
     await floyo(['run', '--only', 'fx'], env);
-    const { code, document } = await floyoJson<{ error: { problems: { variable: string }[] } }>(['run'], { ...env, REPORTING_CURRENCY: 'EUR' });
+    const { code, document } = await floyoJson<{ error: { problems: { variable: string }[] } }>(['run'], {
+      ...env,
+      REPORTING_CURRENCY: 'EUR',
+    });
     expect(code).toBe(2);
     expect(document.error.problems[0]?.variable).toBe('REPORTING_CURRENCY');
   });
 
   it('unknown commands, options, sources and days: exit 2', async () => {
-    const wrong = [['fly'], ['run', '--fast'], ['etl', 'myspace'], ['backfill', '--source', 'meta', '--from', '2026-02-30', '--to', '2026-03-01'], ['run', '--only', 'stripe']];
+    const wrong = [
+      ['fly'],
+      ['run', '--fast'],
+      ['etl', 'myspace'],
+      ['backfill', '--source', 'meta', '--from', '2026-02-30', '--to', '2026-03-01'],
+      ['run', '--only', 'stripe'],
+    ];
     for (const outcome of await Promise.all(wrong.map((args) => floyoJson<{ error: unknown }>(args, env)))) {
       expect(outcome.code).toBe(2);
       expect(outcome.document.error).toMatchObject({ code: 'usage' });
@@ -290,15 +352,24 @@ describe('wrong configuration', () => {
   });
 
   it('an unreachable database: exit 1, where and what to do', async () => {
-    const { code, document } = await floyoJson<{ error: unknown }>(['run'], { ...sandbox.env, DATABASE_URL: 'postgres://u:pa55word@127.0.0.1:1/x' });
+    const { code, document } = await floyoJson<{ error: unknown }>(['run'], {
+      ...sandbox.env,
+      DATABASE_URL: 'postgres://u:pa55word@127.0.0.1:1/x',
+    });
     expect(code).toBe(1);
-    expect(document.error).toMatchObject({ severity: 'P0', message: expect.stringContaining('127.0.0.1:1') as string });
+    expect(document.error).toMatchObject({
+      severity: 'P0',
+      message: expect.stringContaining('127.0.0.1:1') as string,
+    });
   });
 });
 
 /** Waits until a run holds the lock. */
 async function lockHeld(url: string): Promise<void> {
-  await until(url, sql`select 1 from pg_locks l, ops.fence f where l.locktype = 'advisory' and l.pid = f.pid and l.granted`);
+  await until(
+    url,
+    sql`select 1 from pg_locks l, ops.fence f where l.locktype = 'advisory' and l.pid = f.pid and l.granted`,
+  );
 }
 
 async function coveredAtLeast(url: string, days: number): Promise<void> {
@@ -307,7 +378,9 @@ async function coveredAtLeast(url: string, days: number): Promise<void> {
 
 async function covered(url: string): Promise<number> {
   return query(url, async ({ db }) => {
-    const { rows } = await sql<{ count: number }>`select count(*)::int as count from ops.coverage`.execute(db);
+    const { rows } = await sql<{ count: number }>`select count(*)::int as count from ops.coverage`.execute(
+      db,
+    );
     return rows[0]?.count ?? 0;
   });
 }

@@ -127,23 +127,56 @@ function classifyStatus(reply: HttpReply, asked: Asked): PipelineError {
         advice: `Install the app again in ${asked.shop} and put the new token (or client id and secret) in the place of the shop.`,
       });
     case 402:
-      return fail({ type: 'permission', message: 'the shop is frozen, its Shopify bill is unpaid', advice: 'Nothing can be read until the owner pays; take it out of SHOPIFY_SHOPS meanwhile.' });
+      return fail({
+        type: 'permission',
+        message: 'the shop is frozen, its Shopify bill is unpaid',
+        advice: 'Nothing can be read until the owner pays; take it out of SHOPIFY_SHOPS meanwhile.',
+      });
     case 403:
-      return fail({ type: 'permission', message: 'the app may not do this (HTTP 403)', advice: 'Check the app’s access scopes in the shop: read_orders, read_customers, read_all_orders.' });
+      return fail({
+        type: 'permission',
+        message: 'the app may not do this (HTTP 403)',
+        advice: 'Check the app’s access scopes in the shop: read_orders, read_customers, read_all_orders.',
+      });
     case 404:
-      return fail({ type: 'config', message: `there is no such shop or no Admin API ${asked.apiVersion}`, advice: 'Check SHOPIFY_SHOPS, SHOPIFY_API_VERSION and SHOPIFY_BASE_URL.' });
+      return fail({
+        type: 'config',
+        message: `there is no such shop or no Admin API ${asked.apiVersion}`,
+        advice: 'Check SHOPIFY_SHOPS, SHOPIFY_API_VERSION and SHOPIFY_BASE_URL.',
+      });
     case 423:
-      return fail({ type: 'permission', message: 'the shop is locked', advice: 'Ask the owner to contact Shopify support; take it out of SHOPIFY_SHOPS meanwhile.' });
+      return fail({
+        type: 'permission',
+        message: 'the shop is locked',
+        advice: 'Ask the owner to contact Shopify support; take it out of SHOPIFY_SHOPS meanwhile.',
+      });
     case 429:
-      return new ThrottledError({ ...common, message: `${asked.shop} asks for fewer calls`, waitMs: retryAfterMs(reply) });
+      return new ThrottledError({
+        ...common,
+        message: `${asked.shop} asks for fewer calls`,
+        waitMs: retryAfterMs(reply),
+      });
     case 430:
-      return fail({ type: 'permission', message: 'Shopify rejected the calls as a security risk (HTTP 430)', advice: 'Stop for some hours; if it comes back, contact Shopify support with the request id.' });
+      return fail({
+        type: 'permission',
+        message: 'Shopify rejected the calls as a security risk (HTTP 430)',
+        advice: 'Stop for some hours; if it comes back, contact Shopify support with the request id.',
+      });
     case 504:
       return slow(reply, asked, `${asked.shop} did not answer in time (HTTP 504)`);
     default:
       return status >= 500
-        ? fail({ type: 'upstream', message: `Shopify has a problem (HTTP ${status})`, advice: 'The next run tries again; check shopifystatus.com if it goes on.', retryable: true })
-        : fail({ type: 'contract', message: `Shopify refused the call (HTTP ${status})`, advice: 'Report it with the request id.' });
+        ? fail({
+            type: 'upstream',
+            message: `Shopify has a problem (HTTP ${status})`,
+            advice: 'The next run tries again; check shopifystatus.com if it goes on.',
+            retryable: true,
+          })
+        : fail({
+            type: 'contract',
+            message: `Shopify refused the call (HTTP ${status})`,
+            advice: 'Report it with the request id.',
+          });
   }
 }
 
@@ -226,7 +259,11 @@ function retryAfterMs(reply: HttpReply): number | undefined {
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : undefined;
 }
 
-function facts(reply: HttpReply, asked: Asked, more: Record<string, unknown> = {}): Pick<ErrorDetails, 'context'> {
+function facts(
+  reply: HttpReply,
+  asked: Asked,
+  more: Record<string, unknown> = {},
+): Pick<ErrorDetails, 'context'> {
   return {
     context: {
       shop: asked.shop,

@@ -53,7 +53,11 @@ export function createShopClient({ shop, auth, apiVersion, baseUrl }: ClientOpti
         accept: 'application/json',
         'x-shopify-access-token': token,
       },
-      body: JSON.stringify({ query: query.document, variables: query.variables, operationName: query.operation }),
+      body: JSON.stringify({
+        query: query.document,
+        variables: query.variables,
+        operationName: query.operation,
+      }),
       safeToRepeat: true,
       classify(reply) {
         const cost = readCost(reply);
@@ -84,7 +88,11 @@ export function createShopClient({ shop, auth, apiVersion, baseUrl }: ClientOpti
         type: 'contract',
         message: `${shop} answered ${query.operation} in another shape than documented: ${z.prettifyError(parsed.error)}`,
         advice: 'Nothing was loaded. Report it: the API has changed.',
-        context: { shop, operation: query.operation, request_id: reply.headers.get('x-request-id') ?? undefined },
+        context: {
+          shop,
+          operation: query.operation,
+          request_id: reply.headers.get('x-request-id') ?? undefined,
+        },
       });
     },
   };

@@ -22,7 +22,11 @@ describe('Shopify configuration', () => {
   });
 
   it('pairs shops with tokens in their order', () => {
-    const env = { ...shops, SHOPIFY_ACCESS_TOKENS: 'a, b', SHOPIFY_BASE_URL: 'http://127.0.0.1:8080/shopify/' };
+    const env = {
+      ...shops,
+      SHOPIFY_ACCESS_TOKENS: 'a, b',
+      SHOPIFY_BASE_URL: 'http://127.0.0.1:8080/shopify/',
+    };
     expect(readConfig(config, env)).toEqual({
       shops: [
         { shop: 'one.myshopify.com', auth: { kind: 'token', token: 'a' } },
@@ -34,7 +38,12 @@ describe('Shopify configuration', () => {
   });
 
   it('pairs shops with clients', () => {
-    const env = { ...shops, SHOPIFY_CLIENT_IDS: 'i,j', SHOPIFY_CLIENT_SECRETS: 's,t', SHOPIFY_API_VERSION: '2026-07' };
+    const env = {
+      ...shops,
+      SHOPIFY_CLIENT_IDS: 'i,j',
+      SHOPIFY_CLIENT_SECRETS: 's,t',
+      SHOPIFY_API_VERSION: '2026-07',
+    };
     expect(readConfig(config, env)).toMatchObject({
       apiVersion: '2026-07',
       shops: [
@@ -47,8 +56,16 @@ describe('Shopify configuration', () => {
   it.each([
     ['no way in', shops, ['SHOPIFY_ACCESS_TOKENS: is not set']],
     ['no shops', { SHOPIFY_ACCESS_TOKENS: 'a' }, ['SHOPIFY_SHOPS: is not set']],
-    ['both ways in', { ...shops, SHOPIFY_ACCESS_TOKENS: 'a,b', SHOPIFY_CLIENT_IDS: 'c,d' }, ['SHOPIFY_ACCESS_TOKENS: is set beside']],
-    ['too few tokens', { ...shops, SHOPIFY_ACCESS_TOKENS: 'a' }, ['SHOPIFY_ACCESS_TOKENS: has 1 entries for the 2 shops']],
+    [
+      'both ways in',
+      { ...shops, SHOPIFY_ACCESS_TOKENS: 'a,b', SHOPIFY_CLIENT_IDS: 'c,d' },
+      ['SHOPIFY_ACCESS_TOKENS: is set beside'],
+    ],
+    [
+      'too few tokens',
+      { ...shops, SHOPIFY_ACCESS_TOKENS: 'a' },
+      ['SHOPIFY_ACCESS_TOKENS: has 1 entries for the 2 shops'],
+    ],
     [
       'too many secrets, and no second id',
       { ...shops, SHOPIFY_CLIENT_IDS: 'c', SHOPIFY_CLIENT_SECRETS: 'd,e,f' },
@@ -56,7 +73,10 @@ describe('Shopify configuration', () => {
     ],
     [
       'bad names and a shop twice, told at once',
-      { SHOPIFY_SHOPS: 'https://a.myshopify.com,shop.example.com,b.myshopify.com,b.myshopify.com', SHOPIFY_ACCESS_TOKENS: 'a,b,c,d' },
+      {
+        SHOPIFY_SHOPS: 'https://a.myshopify.com,shop.example.com,b.myshopify.com,b.myshopify.com',
+        SHOPIFY_ACCESS_TOKENS: 'a,b,c,d',
+      },
       [
         "SHOPIFY_SHOPS: 'https://a.myshopify.com' is no shop",
         "SHOPIFY_SHOPS: 'shop.example.com' is no shop",
@@ -75,7 +95,9 @@ describe('Shopify configuration', () => {
   });
 
   it('never shows a credential in a problem', () => {
-    expect(problemsOf({ ...shops, SHOPIFY_ACCESS_TOKENS: 'shpat_secret' }).join()).not.toContain('shpat_secret');
+    expect(problemsOf({ ...shops, SHOPIFY_ACCESS_TOKENS: 'shpat_secret' }).join()).not.toContain(
+      'shpat_secret',
+    );
   });
 
   it('pins an API version that Shopify still supports', () => {

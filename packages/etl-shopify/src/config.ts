@@ -20,7 +20,10 @@ export interface ShopifyConfig {
 }
 
 const shopName = /^[a-z0-9][a-z0-9-]*\.myshopify\.com$/;
-const list = z.string().optional().transform((text) => splitList(text ?? ''));
+const list = z
+  .string()
+  .optional()
+  .transform((text) => splitList(text ?? ''));
 
 export const config: ConfigSection<ShopifyConfig> = defineConfig({
   optional: true,
@@ -38,7 +41,8 @@ export const config: ConfigSection<ShopifyConfig> = defineConfig({
     },
     SHOPIFY_CLIENT_IDS: {
       schema: list,
-      description: 'instead of access tokens: the client id of an app for each shop (client-credentials grant)',
+      description:
+        'instead of access tokens: the client id of an app for each shop (client-credentials grant)',
     },
     SHOPIFY_CLIENT_SECRETS: {
       schema: list,
@@ -60,7 +64,12 @@ export const config: ConfigSection<ShopifyConfig> = defineConfig({
   },
   build(values): ShopifyConfig | readonly ConfigProblem[] {
     const shops = values.SHOPIFY_SHOPS;
-    const auth = readAuth(shops, values.SHOPIFY_ACCESS_TOKENS, values.SHOPIFY_CLIENT_IDS, values.SHOPIFY_CLIENT_SECRETS);
+    const auth = readAuth(
+      shops,
+      values.SHOPIFY_ACCESS_TOKENS,
+      values.SHOPIFY_CLIENT_IDS,
+      values.SHOPIFY_CLIENT_SECRETS,
+    );
     const problems = [...checkShops(shops), ...auth.problems];
     if (problems.length > 0) return problems;
     return {
@@ -77,7 +86,9 @@ function checkShops(shops: readonly string[]): ConfigProblem[] {
   return [
     ...shops
       .filter((shop) => !shopName.test(shop))
-      .map((shop) => problem(`'${shop}' is no shop: write name.myshopify.com, without https:// and without a path`)),
+      .map((shop) =>
+        problem(`'${shop}' is no shop: write name.myshopify.com, without https:// and without a path`),
+      ),
     ...[...new Set(shops.filter((shop, index) => shops.indexOf(shop) !== index))].map((shop) =>
       problem(`${shop} is there more than once`),
     ),
@@ -91,7 +102,10 @@ function readAuth(
   clientSecrets: readonly string[],
 ): { auths: ShopAuth[]; problems: ConfigProblem[] } {
   const hasClients = clientIds.length > 0 || clientSecrets.length > 0;
-  const refuse = (...problems: ConfigProblem[]): { auths: ShopAuth[]; problems: ConfigProblem[] } => ({ auths: [], problems });
+  const refuse = (...problems: ConfigProblem[]): { auths: ShopAuth[]; problems: ConfigProblem[] } => ({
+    auths: [],
+    problems,
+  });
   if (tokens.length > 0 && hasClients)
     return refuse({
       variable: 'SHOPIFY_ACCESS_TOKENS',
@@ -114,7 +128,11 @@ function readAuth(
   if (problems.length > 0) return refuse(...problems);
   return {
     auths: hasClients
-      ? clientIds.map((clientId, index) => ({ kind: 'client', clientId, clientSecret: clientSecrets[index] ?? '' }))
+      ? clientIds.map((clientId, index) => ({
+          kind: 'client',
+          clientId,
+          clientSecret: clientSecrets[index] ?? '',
+        }))
       : tokens.map((token) => ({ kind: 'token', token })),
     problems: [],
   };

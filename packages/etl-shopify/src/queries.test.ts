@@ -15,8 +15,13 @@ function costAt(name: string, variables: Record<string, unknown>): number {
   const document = documents.find(([candidate]) => candidate === name)?.[1];
   const operation = document?.definitions.find((definition) => definition.kind === Kind.OPERATION_DEFINITION);
   if (document === undefined || operation === undefined) throw new Error(`there is no ${name}`);
-  return costOf(adminSchema, document, operation, { withProducts: true, query: '', sortKey: 'ID', id: '1', ...variables })
-    .requested;
+  return costOf(adminSchema, document, operation, {
+    withProducts: true,
+    query: '',
+    sortKey: 'ID',
+    id: '1',
+    ...variables,
+  }).requested;
 }
 
 describe('the queries', () => {

@@ -8,7 +8,13 @@ import { PipelineError } from '@floyo/shared/errors';
 import { z } from 'zod';
 
 import { PageTooLargeError } from './classify.ts';
-import { linesQuery, ordersQuery, refundLinesQuery, refundShippingQuery, shippingLinesQuery } from './queries.ts';
+import {
+  linesQuery,
+  ordersQuery,
+  refundLinesQuery,
+  refundShippingQuery,
+  shippingLinesQuery,
+} from './queries.ts';
 import type { ShopifySession } from './session.ts';
 
 export interface OrderSearch {
@@ -30,7 +36,11 @@ const orderSchema = z.looseObject({
   lineItems: connectionSchema,
   shippingLines: connectionSchema,
   refunds: z.array(
-    z.looseObject({ id: z.string(), refundLineItems: connectionSchema, refundShippingLines: connectionSchema }),
+    z.looseObject({
+      id: z.string(),
+      refundLineItems: connectionSchema,
+      refundShippingLines: connectionSchema,
+    }),
   ),
 });
 
@@ -44,8 +54,18 @@ interface Rest {
 
 const rests = {
   lines: { operation: 'Lines', document: linesQuery, root: 'order', field: 'lineItems' },
-  shippingLines: { operation: 'ShippingLines', document: shippingLinesQuery, root: 'order', field: 'shippingLines' },
-  refundLines: { operation: 'RefundLines', document: refundLinesQuery, root: 'refund', field: 'refundLineItems' },
+  shippingLines: {
+    operation: 'ShippingLines',
+    document: shippingLinesQuery,
+    root: 'order',
+    field: 'shippingLines',
+  },
+  refundLines: {
+    operation: 'RefundLines',
+    document: refundLinesQuery,
+    root: 'refund',
+    field: 'refundLineItems',
+  },
   refundShipping: {
     operation: 'RefundShipping',
     document: refundShippingQuery,
@@ -60,7 +80,7 @@ export async function* readOrders(
   search: OrderSearch,
   io: Io,
 ): AsyncGenerator<readonly unknown[]> {
-  for (let after: string | null = null; ; ) {
+  for (let after: string | null = null; ;) {
     const { pageInfo, nodes }: Connection = await fetchPage(session, search, after, io);
     const records: unknown[] = [];
     for (const node of nodes) {
@@ -89,7 +109,10 @@ async function fetchPage(
       return orders;
     } catch (error) {
       if (!(error instanceof PageTooLargeError) || !pageSize.shrink(error)) throw error;
-      io.log.info({ shop: session.id, first: pageSize.first }, 'Shopify found the page too large; asking for fewer orders');
+      io.log.info(
+        { shop: session.id, first: pageSize.first },
+        'Shopify found the page too large; asking for fewer orders',
+      );
     }
   }
 }
@@ -123,7 +146,7 @@ async function drain(
   const nodes = [...start.nodes];
   const schema = z.record(z.string(), z.record(z.string(), z.unknown()).nullable());
   let { pageInfo } = start;
-  for (let after: string | null = null; pageInfo.hasNextPage; ) {
+  for (let after: string | null = null; pageInfo.hasNextPage;) {
     after = nextCursor(session, rest.operation, pageInfo.endCursor, after);
     const variables = {
       id: ownerId,
@@ -144,7 +167,12 @@ async function drain(
   return nodes;
 }
 
-function nextCursor(session: ShopifySession, operation: string, next: string | null, last: string | null): string {
+function nextCursor(
+  session: ShopifySession,
+  operation: string,
+  next: string | null,
+  last: string | null,
+): string {
   if (next !== null && next !== last) return next;
   throw new PipelineError({
     type: 'truncated',

@@ -47,7 +47,8 @@ export async function openShop(config: ShopifyConfig, shop: string, io: Io): Pro
   const seesProducts = has('read_products');
   if (!seesAllOrders)
     io.log.warn({ shop }, 'without the scope read_all_orders Shopify shows orders of the last 60 days only');
-  if (!seesProducts) io.log.warn({ shop }, 'without the scope read_products product and variant ids stay empty');
+  if (!seesProducts)
+    io.log.warn({ shop }, 'without the scope read_products product and variant ids stay empty');
   return {
     id: shop,
     name: answer.shop.name,

@@ -4,8 +4,9 @@
  */
 import { readFile } from 'node:fs/promises';
 
+import { type RawBuilder, sql } from 'kysely';
+
 import type { Database, Transaction } from '@floyo/shared/db';
-import { sql, type RawBuilder } from 'kysely';
 
 import { expectedStatuses } from './due-days.ts';
 import { FACTS, listFacts } from './facts.ts';

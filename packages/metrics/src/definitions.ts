@@ -1,9 +1,10 @@
 /** Writes the registry where people and dashboards find it: metric_definitions, daily_metrics_wide, the README's table. */
-import type { Database, Transaction } from '@floyo/shared/db';
 import { sql } from 'kysely';
 
+import type { Database, Transaction } from '@floyo/shared/db';
+
 import { deriveMetric } from './formula.ts';
-import { METRICS, type Metric } from './registry.ts';
+import { type Metric, METRICS } from './registry.ts';
 
 /** One row of metric_definitions. */
 export interface Definition {

@@ -6,10 +6,11 @@
  *   metric_marks        the marks this run has seen
  *   metric_due          the days to make anew; metric_days those of them that lie in the calendar
  */
+import { sql } from 'kysely';
+
 import type { SourceName } from '@floyo/shared/connector';
 import type { Database, Transaction } from '@floyo/shared/db';
 import type { Day, DayWindow } from '@floyo/shared/window';
-import { sql } from 'kysely';
 
 import { AREAS } from './facts.ts';
 import { deriveMetric } from './formula.ts';

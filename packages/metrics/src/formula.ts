@@ -1,7 +1,7 @@
 /** From the registry's terms to SQL and to the facts that a metric needs. Owns the reading of a term. */
-import { sql, type RawBuilder } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 
-import { AREAS, listFacts, type Fact } from './facts.ts';
+import { AREAS, type Fact, listFacts } from './facts.ts';
 import type { Formula, Metric, Term } from './registry.ts';
 
 interface ParsedTerm {

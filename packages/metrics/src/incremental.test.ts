@@ -1,9 +1,10 @@
 /** I9: whatever changes and whoever changes it, what is stored after metrics equals a full recompute. */
 import { readFile } from 'node:fs/promises';
 
-import { connect } from '@floyo/shared/db';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+
+import { connect } from '@floyo/shared/db';
 
 import { createChanges } from './testing/random-changes.ts';
 import { createWorld, META, SHOP, TIKTOK, type World } from './testing/world.ts';

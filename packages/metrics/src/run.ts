@@ -2,19 +2,20 @@
  * One computation of what is due: one transaction in one snapshot, from the marks read to the marks deleted. Memory
  * stays in the database. Owns the order of steps; what is due is in due-days.ts, the values are in compute.ts.
  */
+import { sql } from 'kysely';
+import type { Temporal } from 'temporal-polyfill';
+
 import type { Database, Session, Transaction } from '@floyo/shared/db';
 import { PipelineError } from '@floyo/shared/errors';
 import { createStage, mergeStage } from '@floyo/shared/load';
 import type { Write } from '@floyo/shared/lock';
 import type { Logger } from '@floyo/shared/log';
-import { dayOf, joinDays, addDays, type DayWindow } from '@floyo/shared/window';
-import { sql } from 'kysely';
-import type { Temporal } from 'temporal-polyfill';
+import { addDays, dayOf, type DayWindow, joinDays } from '@floyo/shared/window';
 
-import { readFacts, recordMissingRates, stageMetrics, type MissingRate } from './compute.ts';
+import { type MissingRate, readFacts, recordMissingRates, stageMetrics } from './compute.ts';
 import { syncDefinitions } from './definitions.ts';
 import { findDueDays, type NeededAccount } from './due-days.ts';
-import { METRICS, type Metric } from './registry.ts';
+import { type Metric, METRICS } from './registry.ts';
 
 export interface MetricsOptions {
   readonly session: Session;

@@ -38,6 +38,10 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    if (error instanceof CommanderError && error.code === 'commander.help') {
+      world.streams.stderr.write(program.helpInformation());
+      return 2;
+    }
     return reportFailure(error, argv.includes('--json'), world);
   }
 }
@@ -150,7 +154,7 @@ function reportFailure(thrown: unknown, json: boolean, world: World): number {
     }));
     if (json) stdout.write(`${JSON.stringify({ error: { code: error.code, problems } })}\n`);
     for (const { variable, message } of problems)
-      stderr.write(`${paint('red', '✗', stderr)} ${variable} ${message}\n`);
+      stderr.write(`${paint('red', '✗', stderr)} ${variable === 'usage' ? '' : `${variable} `}${message}\n`);
     return 2;
   }
   const message = redactor.text(error.message);

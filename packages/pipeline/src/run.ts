@@ -68,7 +68,7 @@ export async function runPipeline(world: RunWorld, request: RunRequest): Promise
   const { database, settings, redactor } = world;
   const startedAt = new Date().toISOString();
   const ledger = await startRun(database.session, request.kind, redactor);
-  const warnings: string[] = [];
+  const warnings: string[] = [...settings.notices];
   const agents: AgentResult[] = [];
   const document = (status: RunStatus, more: Partial<RunDocument> = {}): RunDocument => ({
     run_id: ledger.runId,

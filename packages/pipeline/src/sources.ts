@@ -1,4 +1,5 @@
 /** The sources, in the order in which a run takes them: the one list of connectors. */
+import { stripeConfig } from '@floyo/billing-webhook/config';
 import { meta } from '@floyo/etl-meta';
 import { shopify } from '@floyo/etl-shopify';
 import { tiktok } from '@floyo/etl-tiktok';
@@ -24,12 +25,15 @@ export interface Settings {
   readonly sources: readonly ConfiguredSource[];
   /** Of FX_FIXED_RATES: units per EUR by currency, for currencies that the ECB lacks. */
   readonly fixedRates: Readonly<Record<string, string>>;
+  /** What people should know about the configuration; every run warns of it. */
+  readonly notices: readonly string[];
 }
 
 /** Every section of the configuration, under its title. */
 export const SECTIONS: readonly { readonly title: string; readonly section: ConfigSection<unknown> }[] = [
   { title: 'pipeline', section: pipelineConfig },
   ...CONNECTORS.map(({ source, config }) => ({ title: source, section: config as ConfigSection<unknown> })),
+  { title: 'stripe', section: stripeConfig },
 ];
 
 /**
@@ -46,9 +50,12 @@ export function readSettings(env: Env): Settings {
     problems.push(...read.problems);
     if (read.config !== undefined) sources.push({ connector, config: read.config });
   }
+  const stripe = stripeConfig.read(env);
+  problems.push(...stripe.problems);
   if (own.config === undefined || problems.length > 0) throw new ConfigError(problems);
+  const notices = stripe.config ? ['Stripe is configured, but nothing reads it yet.'] : [];
   const fixedRates = fx.config.read(env).config?.fixedRates ?? {};
-  return { config: own.config, sources, fixedRates };
+  return { config: own.config, sources, fixedRates, notices };
 }
 
 /** Every secret value of the environment, for the redactor; works on a broken environment too. */

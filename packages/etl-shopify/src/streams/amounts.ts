@@ -64,7 +64,9 @@ export function refundAmounts(refund: RefundRecord, order: OrderRecord): RefundA
   const goods = refund.refundLineItems.filter((line) => !line.lineItem.isGiftCard);
   return {
     returns: sum(goods.map((line) => withoutTax(line.subtotalSet, line.totalTaxSet))),
-    shipping: sum(refund.refundShippingLines.map((line) => withoutTax(line.subtotalAmountSet, line.taxAmountSet))),
+    shipping: sum(
+      refund.refundShippingLines.map((line) => withoutTax(line.subtotalAmountSet, line.taxAmountSet)),
+    ),
     taxes: sum([
       ...refund.refundLineItems.map((line) => money(line.totalTaxSet)),
       ...refund.refundShippingLines.map((line) => money(line.taxAmountSet)),

@@ -38,7 +38,11 @@ const refundSchema = z.object({
   processedAt: instant.nullable(),
   totalRefundedSet: moneyBag,
   refundLineItems: z.array(
-    z.object({ lineItem: z.object({ isGiftCard: z.boolean() }), subtotalSet: moneyBag, totalTaxSet: moneyBag }),
+    z.object({
+      lineItem: z.object({ isGiftCard: z.boolean() }),
+      subtotalSet: moneyBag,
+      totalTaxSet: moneyBag,
+    }),
   ),
   refundShippingLines: z.array(z.object({ subtotalAmountSet: moneyBag, taxAmountSet: moneyBag })),
 });

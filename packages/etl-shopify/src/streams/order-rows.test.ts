@@ -113,10 +113,27 @@ describe('an order', () => {
       line({ total: '0.2', discounts: ['0.05', '0.01'] }),
       line({ total: '50.0', isGiftCard: true }),
     ];
-    const { order: row, items } = rowsOf({ lineItems, totalTaxSet: money('0.02'), totalPriceSet: money('50.26') });
-    expect(row).toMatchObject({ gross_sales: '0.3', discounts: '0.06', taxes: '0.02', total: '50.26', item_count: 4 });
+    const { order: row, items } = rowsOf({
+      lineItems,
+      totalTaxSet: money('0.02'),
+      totalPriceSet: money('50.26'),
+    });
+    expect(row).toMatchObject({
+      gross_sales: '0.3',
+      discounts: '0.06',
+      taxes: '0.02',
+      total: '50.26',
+      item_count: 4,
+    });
     expect(items).toMatchObject([
-      { quantity: 2, gross_sales: '0.1', discounts: '0', product_id: '71', variant_id: null, order_external_id: 'shopify:5001' },
+      {
+        quantity: 2,
+        gross_sales: '0.1',
+        discounts: '0',
+        product_id: '71',
+        variant_id: null,
+        order_external_id: 'shopify:5001',
+      },
       { gross_sales: '0.2', discounts: '0.06' },
       { gross_sales: '50', is_gift_card: true },
     ]);
@@ -130,7 +147,13 @@ describe('an order', () => {
       totalTaxSet: money('18.05'),
       totalPriceSet: money('113.05'),
     });
-    expect(row).toMatchObject({ gross_sales: '100', discounts: '10', shipping: '5', taxes: '18.05', total: '113.05' });
+    expect(row).toMatchObject({
+      gross_sales: '100',
+      discounts: '10',
+      shipping: '5',
+      taxes: '18.05',
+      total: '113.05',
+    });
   });
 
   it('keeps net sales, shipping and taxes equal to the total where a tax was rounded', () => {
@@ -140,7 +163,10 @@ describe('an order', () => {
       totalTaxSet: money('2.71'),
       totalPriceSet: money('16.99'),
     });
-    expect(Number(row['gross_sales']) - Number(row['discounts']) + Number(row['taxes'])).toBeCloseTo(16.99, 10);
+    expect(Number(row['gross_sales']) - Number(row['discounts']) + Number(row['taxes'])).toBeCloseTo(
+      16.99,
+      10,
+    );
     expect(Number(row['discounts'])).toBeCloseTo(3 / 1.19, 2);
   });
 
@@ -158,7 +184,9 @@ describe('an order', () => {
       test: true,
       customer_id: null,
     });
-    expect(rowsOf({ displayFinancialStatus: null, totalTaxSet: null, attribution: null, sourceName: 'pos' }).order).toMatchObject({
+    expect(
+      rowsOf({ displayFinancialStatus: null, totalTaxSet: null, attribution: null, sourceName: 'pos' }).order,
+    ).toMatchObject({
       financial_status: null,
       taxes: '0',
       channel: 'pos',
@@ -166,20 +194,31 @@ describe('an order', () => {
   });
 
   it('is attributed to the last visit, else the first, without what addresses carry along', () => {
-    const utm = (source: string): { source: string; medium: string; campaign: null } => ({ source, medium: 'cpc', campaign: null });
+    const utm = (source: string): { source: string; medium: string; campaign: null } => ({
+      source,
+      medium: 'cpc',
+      campaign: null,
+    });
     const first = { landingPage: 'https://a.example/first', utmParameters: utm('first') };
-    const last = { landingPage: 'https://a.example/sale?email=x@example.com#top', utmParameters: utm('last') };
+    const last = {
+      landingPage: 'https://a.example/sale?email=x@example.com#top',
+      utmParameters: utm('last'),
+    };
     expect(rowsOf({ customerJourneySummary: { firstVisit: first, lastVisit: last } }).order).toMatchObject({
       landing_page: 'https://a.example/sale',
       utm_source: 'last',
       utm_medium: 'cpc',
       utm_campaign: null,
     });
-    expect(rowsOf({ customerJourneySummary: { firstVisit: first, lastVisit: null } }).order).toMatchObject({ utm_source: 'first' });
+    expect(rowsOf({ customerJourneySummary: { firstVisit: first, lastVisit: null } }).order).toMatchObject({
+      utm_source: 'first',
+    });
   });
 
   it('is rejected when its amounts are of two currencies', () => {
-    expect(() => rowsOf({ totalPriceSet: money('1.0', 'USD') })).toThrow('an amount is in USD, the order in EUR');
+    expect(() => rowsOf({ totalPriceSet: money('1.0', 'USD') })).toThrow(
+      'an amount is in USD, the order in EUR',
+    );
   });
 });
 
@@ -188,11 +227,22 @@ describe('a refund', () => {
     const { refunds } = rowsOf({
       lineItems: [line({ total: '30.0' })],
       refunds: [
-        refund(4001, [{ subtotal: '20.0', tax: '3.8' }, { subtotal: '50.0', isGiftCard: true }], {
-          totalRefundedSet: money('23.0'),
-          refundShippingLines: [{ subtotalAmountSet: money('4.0'), taxAmountSet: money('0.76') }],
+        refund(
+          4001,
+          [
+            { subtotal: '20.0', tax: '3.8' },
+            { subtotal: '50.0', isGiftCard: true },
+          ],
+          {
+            totalRefundedSet: money('23.0'),
+            refundShippingLines: [{ subtotalAmountSet: money('4.0'), taxAmountSet: money('0.76') }],
+          },
+        ),
+        refund(4002, [], {
+          processedAt: null,
+          createdAt: '2026-11-11T23:30:00Z',
+          totalRefundedSet: money('5.0'),
         }),
-        refund(4002, [], { processedAt: null, createdAt: '2026-11-11T23:30:00Z', totalRefundedSet: money('5.0') }),
       ],
     });
     expect(refunds).toEqual([
@@ -223,7 +273,9 @@ describe('a refund', () => {
   });
 
   it('without any date rejects its order', () => {
-    expect(() => rowsOf({ refunds: [refund(7, [], { processedAt: null, createdAt: null })] })).toThrow('refund 7 has no date');
+    expect(() => rowsOf({ refunds: [refund(7, [], { processedAt: null, createdAt: null })] })).toThrow(
+      'refund 7 has no date',
+    );
   });
 });
 
@@ -249,7 +301,10 @@ describe('a cancellation', () => {
       },
     ]);
     const partly = rowsOf({ ...sold, refunds: [refund(1, [{ subtotal: '16.0', tax: '1.6' }])] }).refunds;
-    expect(partly).toMatchObject([{ returns: '16' }, { external_id: 'shopify:cancel:5001', returns: '20', shipping: '5', taxes: '2' }]);
+    expect(partly).toMatchObject([
+      { returns: '16' },
+      { external_id: 'shopify:cancel:5001', returns: '20', shipping: '5', taxes: '2' },
+    ]);
   });
 
   it('that was refunded whole needs no reversal', () => {

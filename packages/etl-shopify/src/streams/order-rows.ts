@@ -64,7 +64,10 @@ export function toOrderRows(order: OrderRecord, shop: string, reporting: Reporti
 
 function describeLine(
   line: LineRecord,
-): Pick<LoadRow<'order_items'>, 'external_id' | 'product_id' | 'variant_id' | 'sku' | 'title' | 'quantity' | 'is_gift_card'> {
+): Pick<
+  LoadRow<'order_items'>,
+  'external_id' | 'product_id' | 'variant_id' | 'sku' | 'title' | 'quantity' | 'is_gift_card'
+> {
   return {
     external_id: `shopify:${numberOf(line.id)}`,
     product_id: line.product == null ? null : numberOf(line.product.id),

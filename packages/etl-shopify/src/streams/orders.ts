@@ -70,7 +70,8 @@ function refuseHiddenDays(session: ShopifySession, window: DayWindow, io: Io): v
   throw new PipelineError({
     type: 'permission',
     message: `${session.id} hides orders older than ${VISIBLE_DAYS} days from the app, so the days from ${window.from} can't be read whole`,
-    advice: 'Ask for the scope read_all_orders in the app’s settings, install it again, or read later days only.',
+    advice:
+      'Ask for the scope read_all_orders in the app’s settings, install it again, or read later days only.',
     context: { shop: session.id, from: window.from, to: window.to },
   });
 }

@@ -1,13 +1,14 @@
 /** A database of its own with facts put in by plain inserts, and a way to compute: for the tests of this package. */
-import type { NeededAccount } from '../due-days.ts';
-import { createRedactor } from '@floyo/shared/redact';
-import { connect, type Database, type Session } from '@floyo/shared/db';
-import { createLogger } from '@floyo/shared/log';
-import { createTestDatabase } from '@floyo/shared/testing/database';
-import { sql, type Insertable } from 'kysely';
+import { type Insertable, sql } from 'kysely';
 import { Temporal } from 'temporal-polyfill';
 
-import { runMetrics, type MetricsOptions, type MetricsResult } from '../run.ts';
+import { connect, type Database, type Session } from '@floyo/shared/db';
+import { createLogger } from '@floyo/shared/log';
+import { createRedactor } from '@floyo/shared/redact';
+import { createTestDatabase } from '@floyo/shared/testing/database';
+
+import type { NeededAccount } from '../due-days.ts';
+import { type MetricsOptions, type MetricsResult, runMetrics } from '../run.ts';
 
 export const META: NeededAccount = { source: 'meta', accountId: '1', stream: 'insights' };
 export const TIKTOK: NeededAccount = { source: 'tiktok', accountId: '2', stream: 'report' };

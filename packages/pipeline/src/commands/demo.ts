@@ -27,7 +27,8 @@ export async function demoCommand(base: App, options: { readonly keep?: boolean 
     throw new PipelineError({
       type: 'lock',
       message: `Another demo is using ${home}`,
-      advice: 'Stop it first (it may have been started with --keep), or give this one a folder of its own with FLOYO_HOME.',
+      advice:
+        'Stop it first (it may have been started with --keep), or give this one a folder of its own with FLOYO_HOME.',
     });
   const now = Temporal.Instant.from(
     base.settings.config.now ?? Temporal.Now.instant().toString({ smallestUnit: 'second' }),

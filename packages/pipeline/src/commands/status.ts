@@ -62,8 +62,11 @@ async function listSources(session: Session, settings: Settings, now: number): P
       (select max(r.finished_at) from ops.agent_results r
         where r.account_id = c.account_id and r.status = 'succeeded') as last_success_at
     from ops.coverage c group by c.source, c.account_id order by c.source, c.account_id`.execute(session.db);
-  const wanted: readonly { readonly source: string; readonly account_id: string }[] =
-    configured.some(({ source }) => source !== 'fx') ? configured : known;
+  const wanted: readonly { readonly source: string; readonly account_id: string }[] = configured.some(
+    ({ source }) => source !== 'fx',
+  )
+    ? configured
+    : known;
   return wanted.map(({ source, account_id }) => {
     const found = known.find((row) => row.source === source && row.account_id === account_id);
     const last_success_at = found?.last_success_at ?? null;

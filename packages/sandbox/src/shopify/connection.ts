@@ -40,7 +40,9 @@ export function connect<T>(
   const first = readFirst(args);
   const direction = args.reverse === true ? -1 : 1;
   const order = (a: Place, b: Place): number => direction * (a.value - b.value || a.id - b.id);
-  const sorted = items.map((item) => ({ item, place: placeOf(item) })).sort((a, b) => order(a.place, b.place));
+  const sorted = items
+    .map((item) => ({ item, place: placeOf(item) }))
+    .sort((a, b) => order(a.place, b.place));
   const after = args.after == null ? undefined : readCursor(args.after);
   const rest = after === undefined ? sorted : sorted.filter(({ place }) => order(place, after) > 0);
   const edges = rest
@@ -59,7 +61,8 @@ export function connect<T>(
 }
 
 function readFirst(args: PageArguments): number {
-  if (args.last != null && args.first != null) throw badRequest('providing both first and last is not supported');
+  if (args.last != null && args.first != null)
+    throw badRequest('providing both first and last is not supported');
   if (args.last != null || args.before != null) throw badRequest('the sandbox pages forward only');
   if (args.first == null) throw badRequest('you must provide one of first or last');
   if (args.first < 1 || args.first > mostPerPage)
@@ -73,7 +76,9 @@ function writeCursor(place: Place): string {
 
 function readCursor(text: string): Place {
   try {
-    const { last_id: id, last_value: value } = cursorSchema.parse(JSON.parse(Buffer.from(text, 'base64').toString()));
+    const { last_id: id, last_value: value } = cursorSchema.parse(
+      JSON.parse(Buffer.from(text, 'base64').toString()),
+    );
     return { id, value };
   } catch {
     throw badRequest('Invalid cursor for current pagination sort.');

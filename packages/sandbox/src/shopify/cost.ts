@@ -46,7 +46,8 @@ export function costOf(
       .filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION)
       .map((fragment) => [fragment.name.value, fragment]),
   );
-  const coerced = getVariableValues(schema, operation.variableDefinitions ?? [], variables).coerced ?? variables;
+  const coerced =
+    getVariableValues(schema, operation.variableDefinitions ?? [], variables).coerced ?? variables;
   const walk: Walk = { schema, fragments, variables: coerced };
   const root = schema.getQueryType();
   if (root == null) throw new Error('The schema has no query type.');
@@ -69,7 +70,10 @@ function fieldCost(walk: Walk, field: FieldNode, type: GraphQLCompositeType, dat
   if (definition === undefined) return 0;
   const named = getNamedType(definition.type);
   if (!isCompositeType(named) || freeTypes.has(named.name)) return 0;
-  const value = data === undefined ? undefined : (recordSchema.safeParse(data).data?.[(field.alias ?? field.name).value] ?? null);
+  const value =
+    data === undefined
+      ? undefined
+      : (recordSchema.safeParse(data).data?.[(field.alias ?? field.name).value] ?? null);
   if (named.name.endsWith('Connection')) return connectionCost(walk, field, named, value);
   if (value === null || (Array.isArray(value) && value.length === 0)) return 0;
   return 1 + childrenCost(walk, field.selectionSet, named, Array.isArray(value) ? value[0] : value);
@@ -80,7 +84,8 @@ function connectionCost(walk: Walk, field: FieldNode, type: GraphQLCompositeType
   const size = nodes?.length ?? numberArgument(walk, field, 'first');
   if (size === 0 || field.selectionSet === undefined) return 2;
   const samples = nodes ?? [undefined];
-  const perNode = samples.reduce<number>((sum, node) => sum + nodeCost(walk, field, type, node), 0) / samples.length;
+  const perNode =
+    samples.reduce<number>((sum, node) => sum + nodeCost(walk, field, type, node), 0) / samples.length;
   return 2 + Math.ceil(Math.max(1, Math.floor(2 * Math.log(size))) * perNode);
 }
 
@@ -92,7 +97,8 @@ function nodeCost(walk: Walk, field: FieldNode, type: GraphQLCompositeType, node
     if (child.name.value !== 'edges' || !isObjectType(type)) continue;
     const edge = getNamedType(type.getFields()['edges']?.type);
     for (const inner of fieldsOf(walk, child.selectionSet))
-      if (inner.name.value === 'node' && isObjectType(edge)) cost += fieldCost(walk, inner, edge, wrap(inner, node));
+      if (inner.name.value === 'node' && isObjectType(edge))
+        cost += fieldCost(walk, inner, edge, wrap(inner, node));
   }
   return cost;
 }
@@ -120,8 +126,13 @@ function fieldsOf(walk: Walk, set: SelectionSetNode | undefined): FieldNode[] {
 function isLeftOut(walk: Walk, selection: SelectionSetNode['selections'][number]): boolean {
   return (selection.directives ?? []).some((directive) => {
     const condition = directive.arguments?.find((argument) => argument.name.value === 'if')?.value;
-    const holds = condition?.kind === Kind.VARIABLE ? walk.variables[condition.name.value] : condition?.kind === Kind.BOOLEAN && condition.value;
-    return directive.name.value === 'include' ? holds === false : directive.name.value === 'skip' && holds === true;
+    const holds =
+      condition?.kind === Kind.VARIABLE
+        ? walk.variables[condition.name.value]
+        : condition?.kind === Kind.BOOLEAN && condition.value;
+    return directive.name.value === 'include'
+      ? holds === false
+      : directive.name.value === 'skip' && holds === true;
   });
 }
 

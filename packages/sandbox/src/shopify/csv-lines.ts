@@ -43,9 +43,13 @@ export function readInvoices(path: string, timezone: string): CsvInvoice[] {
   const bytes = readFileSync(path);
   const text = (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
   const parsed = rowsSchema.safeParse(parse(text, { columns: true, skip_empty_lines: true, bom: true }));
-  if (!parsed.success) throw new Error(`${path} is no CSV of order lines: ${z.prettifyError(parsed.error).slice(0, 300)}`);
+  if (!parsed.success)
+    throw new Error(`${path} is no CSV of order lines: ${z.prettifyError(parsed.error).slice(0, 300)}`);
 
-  const invoices = new Map<string, { number: string; customerId: number | null; at: number; lines: CsvLine[] }>();
+  const invoices = new Map<
+    string,
+    { number: string; customerId: number | null; at: number; lines: CsvLine[] }
+  >();
   const instants = new Map<string, number>();
   for (const row of parsed.data) {
     const at = instants.get(row.InvoiceDate) ?? instantOf(row.InvoiceDate, timezone);

@@ -25,7 +25,11 @@ export interface CsvSummary {
   /** Returned lines whose order is in the file, and those that got an order on the day before. */
   readonly returnedLines: { readonly matched: number; readonly unmatched: number };
   /** Invoices or lines that Shopify can't have. */
-  readonly skipped: readonly { readonly reason: string; readonly lines: number; readonly invoices: readonly string[] }[];
+  readonly skipped: readonly {
+    readonly reason: string;
+    readonly lines: number;
+    readonly invoices: readonly string[];
+  }[];
 }
 
 interface Sold {
@@ -65,7 +69,11 @@ export function readCsvShop(domain: string, path: string): CsvShop {
     const lines = keep(invoice);
     if (lines.length === 0) continue;
     const id = /^\d+$/.test(invoice.number) ? Number(invoice.number) : firstMadeUpId + (madeUp += 1);
-    const order = orderOf(shop, { id, name: invoice.number, at: invoice.at, customerId: invoice.customerId }, lines);
+    const order = orderOf(
+      shop,
+      { id, name: invoice.number, at: invoice.at, customerId: invoice.customerId },
+      lines,
+    );
     orders.push(order);
     for (const line of order.lines) {
       const key = returnKey(invoice.customerId, line.sku ?? '', line.unitPrice);
@@ -87,15 +95,26 @@ export function readCsvShop(domain: string, path: string): CsvShop {
       }
       matched += 1;
       origin.left += line.quantity;
-      byOrder.set(origin.order.id, [...(byOrder.get(origin.order.id) ?? []), { line: origin.line, quantity: -line.quantity }]);
+      byOrder.set(origin.order.id, [
+        ...(byOrder.get(origin.order.id) ?? []),
+        { line: origin.line, quantity: -line.quantity },
+      ]);
     }
     if (strays.length > 0) {
       unmatched += strays.length;
       const bought = strays.map((line) => ({ ...line, quantity: -line.quantity }));
-      const identity = { id: firstMadeUpId + (madeUp += 1), name: `before ${invoice.number}`, at: dayBefore, customerId: null };
+      const identity = {
+        id: firstMadeUpId + (madeUp += 1),
+        name: `before ${invoice.number}`,
+        at: dayBefore,
+        customerId: null,
+      };
       const order = orderOf(shop, identity, bought);
       orders.push(order);
-      byOrder.set(order.id, order.lines.map((line) => ({ line, quantity: line.quantity })));
+      byOrder.set(
+        order.id,
+        order.lines.map((line) => ({ line, quantity: line.quantity })),
+      );
     }
     for (const [place, [orderId, lines]] of [...byOrder].entries())
       refunds.set(orderId, [...(refunds.get(orderId) ?? []), refundOf(invoice, place, lines)]);
@@ -107,7 +126,11 @@ export function readCsvShop(domain: string, path: string): CsvShop {
       orders: complete.length,
       refunds: [...refunds.values()].flat().length,
       returnedLines: { matched, unmatched },
-      skipped: [...skipped].map(([reason, entry]) => ({ reason, lines: entry.lines, invoices: [...entry.invoices] })),
+      skipped: [...skipped].map(([reason, entry]) => ({
+        reason,
+        lines: entry.lines,
+        invoices: [...entry.invoices],
+      })),
     },
   };
 }
@@ -204,7 +227,9 @@ function refundOf(
 
 function worldOf(shop: WorldShop, orders: readonly WorldOrder[]): ShopWorld {
   const byId = new Map(orders.map((order) => [order.id, order]));
-  const byRefund = new Map(orders.flatMap((order) => order.refunds.map((refund) => [refund.id, { order, refund }])));
+  const byRefund = new Map(
+    orders.flatMap((order) => order.refunds.map((refund) => [refund.id, { order, refund }])),
+  );
   return {
     shop,
     candidates: (_ranges, now) => orders.filter((order) => order.createdAt <= now),
@@ -215,5 +240,6 @@ function worldOf(shop: WorldShop, orders: readonly WorldOrder[]): ShopWorld {
 
 function noonBefore(at: number): number {
   const day = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timezone).toPlainDate();
-  return day.subtract({ days: 1 }).toZonedDateTime({ timeZone: timezone, plainTime: '12:00' }).epochMilliseconds;
+  return day.subtract({ days: 1 }).toZonedDateTime({ timeZone: timezone, plainTime: '12:00' })
+    .epochMilliseconds;
 }

@@ -22,7 +22,10 @@ export interface QueryFacts {
 }
 
 const serverErrorSchema = z.object({ status: z.number().int() });
-const throttleSchema = z.object({ waitMs: z.number().nonnegative().optional(), retryAfter: z.number().optional() });
+const throttleSchema = z.object({
+  waitMs: z.number().nonnegative().optional(),
+  retryAfter: z.number().optional(),
+});
 const tooLargeSchema = z.object({ above: z.number().optional(), status: z.number().int().optional() });
 const permissionSchema = z.object({ code: z.string() });
 
@@ -34,17 +37,25 @@ export function faultAnswer(faults: Faults, target: FaultTarget, facts: QueryFac
     return { status, body: { errors: 'Internal Server Error' } };
   }
   const throttled = faults.take('shopify', 'throttle', target);
-  if (throttled !== undefined) return throttleAnswer(throttleSchema.safeParse(throttled.value).data ?? {}, facts);
+  if (throttled !== undefined)
+    return throttleAnswer(throttleSchema.safeParse(throttled.value).data ?? {}, facts);
   const large = faults.take('shopify', 'too_large', target);
   if (large !== undefined) {
     const { above = 50, status } = tooLargeSchema.safeParse(large.value).data ?? {};
-    if (facts.first > above) return status === undefined ? overCost(facts.requestedCost) : { status, body: { errors: 'Gateway Timeout' } };
+    if (facts.first > above)
+      return status === undefined
+        ? overCost(facts.requestedCost)
+        : { status, body: { errors: 'Gateway Timeout' } };
   }
   const denied = faults.take('shopify', 'permission', target);
   if (denied !== undefined) {
     const code = permissionSchema.safeParse(denied.value).data?.code ?? 'ACCESS_DENIED';
-    const message = code === 'ACCESS_DENIED' ? 'Access denied for orders field.' : 'The sandbox was asked to refuse this.';
-    return { status: 200, body: { errors: [{ message, path: ['orders'], extensions: { code } }], data: null } };
+    const message =
+      code === 'ACCESS_DENIED' ? 'Access denied for orders field.' : 'The sandbox was asked to refuse this.';
+    return {
+      status: 200,
+      body: { errors: [{ message, path: ['orders'], extensions: { code } }], data: null },
+    };
   }
   return undefined;
 }
@@ -55,7 +66,11 @@ function throttleAnswer(
   { requestedCost, throttle }: QueryFacts,
 ): FaultAnswer {
   if (retryAfter !== undefined)
-    return { status: 429, body: { errors: 'Too Many Requests' }, headers: { 'retry-after': retryAfter.toFixed(1) } };
+    return {
+      status: 429,
+      body: { errors: 'Too Many Requests' },
+      headers: { 'retry-after': retryAfter.toFixed(1) },
+    };
   const missing = (waitMs / 1_000) * throttle.restoreRate;
   return throttledAnswer(requestedCost, { ...throttle, currentlyAvailable: requestedCost - missing });
 }
@@ -99,7 +114,10 @@ export function overCost(requestedCost: number): FaultAnswer {
   };
 }
 
-const spoilSchema = z.object({ set: z.record(z.string(), z.unknown()).optional(), rows: z.number().int().positive().optional() });
+const spoilSchema = z.object({
+  set: z.record(z.string(), z.unknown()).optional(),
+  rows: z.number().int().positive().optional(),
+});
 const ordersSchema = z.looseObject({ orders: z.looseObject({ nodes: z.array(z.looseObject({})) }) });
 
 /** Spoils the first `value.rows` (1) orders of an answer: sets `value.set`, unless told the total to no number. */

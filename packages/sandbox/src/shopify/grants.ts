@@ -6,7 +6,11 @@ const grantSeconds = 86_399;
 export interface Grants {
   isValid(shop: string, token: string): boolean;
   /** A fresh token, or undefined when the client is not known at the shop. */
-  grant(shop: string, clientId: string, clientSecret: string): { token: string; expiresIn: number } | undefined;
+  grant(
+    shop: string,
+    clientId: string,
+    clientSecret: string,
+  ): { token: string; expiresIn: number } | undefined;
 }
 
 export function createGrants(): Grants {

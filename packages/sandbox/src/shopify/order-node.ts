@@ -158,10 +158,19 @@ function shippingNode(line: WorldShipping, bag: Bag): GraphObject {
 }
 
 function taxNode(taxed: { readonly tax: Units; readonly taxRate: number }, bag: Bag): GraphObject {
-  return { title: 'Tax', rate: taxed.taxRate, ratePercentage: taxed.taxRate * 100, priceSet: () => bag(taxed.tax) };
+  return {
+    title: 'Tax',
+    rate: taxed.taxRate,
+    ratePercentage: taxed.taxRate * 100,
+    priceSet: () => bag(taxed.tax),
+  };
 }
 
-function productNode(type: 'Product' | 'ProductVariant', id: number | null, scope: RequestScope): GraphObject | null {
+function productNode(
+  type: 'Product' | 'ProductVariant',
+  id: number | null,
+  scope: RequestScope,
+): GraphObject | null {
   if (id === null) return null;
   requireScope(scope, 'read_products', type === 'Product' ? 'product' : 'variant');
   return { __typename: type, id: gid(type, id), legacyResourceId: String(id) };
@@ -187,7 +196,9 @@ function journeyNode(order: WorldOrder): GraphObject | null {
   return { ready: true, customerOrderIndex: null, daysToConversion: 0, firstVisit: node, lastVisit: node };
 }
 
-function queryOf(utm: { readonly source: string; readonly medium: string; readonly campaign: string } | null): string {
+function queryOf(
+  utm: { readonly source: string; readonly medium: string; readonly campaign: string } | null,
+): string {
   if (utm === null) return '';
   return `?utm_source=${utm.source}&utm_medium=${utm.medium}&utm_campaign=${utm.campaign}`;
 }

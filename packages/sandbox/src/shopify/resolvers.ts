@@ -44,7 +44,13 @@ export function rootOf(scope: RequestScope): Record<string, unknown> {
     refund: ({ id }: { id: string }) => {
       requireScope(scope, 'read_orders', 'refund');
       const found = world.refund(numberOf(id, 'Refund'));
-      if (found === undefined || scope.isGone || found.refund.at > scope.now || !isVisible(found.order, scope)) return null;
+      if (
+        found === undefined ||
+        scope.isGone ||
+        found.refund.at > scope.now ||
+        !isVisible(found.order, scope)
+      )
+        return null;
       return refundNode(found.order, found.refund, scope);
     },
     nodes: ({ ids }: { ids: readonly string[] }) => {
@@ -60,9 +66,12 @@ export function rootOf(scope: RequestScope): Record<string, unknown> {
 function findOrders(args: OrdersArguments, scope: RequestScope): unknown {
   requireScope(scope, 'read_orders', 'orders');
   const { world, now } = scope;
-  const query = scope.isFilterIgnored ? (args.query ?? '').replaceAll(/(\w+_at):/g, 'x$1:') : (args.query ?? '');
+  const query = scope.isFilterIgnored
+    ? (args.query ?? '').replaceAll(/(\w+_at):/g, 'x$1:')
+    : (args.query ?? '');
   const search = parseOrderSearch(query, world.shop);
-  if (search.warnings.length > 0) scope.searches.push({ path: ['orders'], query: args.query ?? '', warnings: search.warnings });
+  if (search.warnings.length > 0)
+    scope.searches.push({ path: ['orders'], query: args.query ?? '', warnings: search.warnings });
   const found = world
     .candidates(search.ranges, now)
     .filter((order) => isVisible(order, scope) && search.matches(order, now));
@@ -91,7 +100,9 @@ function sortValue(sortKey: string, { world, now }: RequestScope): (order: World
     case 'ORDER_NUMBER':
       return (order) => order.id;
     default:
-      throw new GraphQLError(`The sandbox does not sort by ${sortKey}.`, { extensions: { code: 'NOT_SERVED' } });
+      throw new GraphQLError(`The sandbox does not sort by ${sortKey}.`, {
+        extensions: { code: 'NOT_SERVED' },
+      });
   }
 }
 
@@ -110,12 +121,18 @@ function shopNode({ shop }: ShopWorld): Record<string, unknown> {
     enabledPresentmentCurrencies: [shop.currency],
     taxesIncluded: shop.taxesIncluded,
     taxShipping: shop.taxesIncluded,
-    plan: { displayName: 'Sandbox', publicDisplayName: 'Sandbox', partnerDevelopment: true, shopifyPlus: false },
+    plan: {
+      displayName: 'Sandbox',
+      publicDisplayName: 'Sandbox',
+      partnerDevelopment: true,
+      shopifyPlus: false,
+    },
   };
 }
 
 function numberOf(gid: string, type: string): number {
   const match = new RegExp(`^gid://shopify/${type}/(\\d+)$`).exec(gid);
-  if (match === null) throw new GraphQLError(`Invalid id: ${gid}`, { extensions: { code: 'RESOURCE_NOT_FOUND' } });
+  if (match === null)
+    throw new GraphQLError(`Invalid id: ${gid}`, { extensions: { code: 'RESOURCE_NOT_FOUND' } });
   return Number(match[1]);
 }

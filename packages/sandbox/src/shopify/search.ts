@@ -38,7 +38,11 @@ export function parseOrderSearch(text: string, shop: WorldShop): OrderSearch {
     if (typeof condition === 'function') conditions.push(condition);
     else warnings.push(condition);
   }
-  return { matches: (order, now) => conditions.every((condition) => condition(order, now)), ranges, warnings };
+  return {
+    matches: (order, now) => conditions.every((condition) => condition(order, now)),
+    ranges,
+    warnings,
+  };
 }
 
 function termsOf(text: string): Term[] {
@@ -48,7 +52,9 @@ function termsOf(text: string): Term[] {
     termPattern.lastIndex = 0;
     const match = termPattern.exec(rest);
     if (match === null)
-      throw new GraphQLError(`The sandbox does not search for: ${rest}`, { extensions: { code: 'BAD_REQUEST' } });
+      throw new GraphQLError(`The sandbox does not search for: ${rest}`, {
+        extensions: { code: 'BAD_REQUEST' },
+      });
     const value = match[3] ?? match[4] ?? match[5] ?? '';
     terms.push({ field: match[1] ?? '', operator: match[2] ?? '=', value });
     rest = rest.slice(match[0].length).replace(/^\s+AND\s+|^\s+/, '');
@@ -72,7 +78,9 @@ function conditionOf(term: Term, shop: WorldShop, ranges: OrderRange[]): Conditi
       return Number.isInteger(id) ? (order) => compare(order.id, operator, id) : invalidValue(term);
     }
     case 'test':
-      return /^(true|false)$/.test(value) ? (order) => order.isTest === (value === 'true') : invalidValue(term);
+      return /^(true|false)$/.test(value)
+        ? (order) => order.isTest === (value === 'true')
+        : invalidValue(term);
     case 'financial_status':
       return (order, now) => financialStatus(order, shop, now) === value.toUpperCase();
     default:
@@ -101,5 +109,9 @@ function compare(value: number, operator: string, bound: number): boolean {
 }
 
 function invalidValue(term: Term): SearchWarning {
-  return { field: term.field, message: `Input \`${term.value}\` is not an accepted value.`, code: 'invalid_value' };
+  return {
+    field: term.field,
+    message: `Input \`${term.value}\` is not an accepted value.`,
+    code: 'invalid_value',
+  };
 }

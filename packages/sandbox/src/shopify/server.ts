@@ -5,7 +5,15 @@
 import type { Context } from 'hono';
 import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { type DocumentNode, executeSync, GraphQLError, Kind, type OperationDefinitionNode, parse, validate } from 'graphql';
+import {
+  type DocumentNode,
+  executeSync,
+  GraphQLError,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  validate,
+} from 'graphql';
 import { z } from 'zod';
 
 import type { VendorContext } from '../core.ts';
@@ -62,12 +70,19 @@ export function createShopifyServer(context: VendorContext, options: ShopifyServ
     const target = { account: c.req.param('shop'), path: c.req.path };
     const asked = servedVersion(c.req.param('version'));
     if (shop === undefined || asked === undefined) return c.json({ errors: 'Not Found' }, 404);
-    const version = context.faults.take('shopify', 'wrong_version', target) === undefined ? asked : supportedVersions[0];
+    const version =
+      context.faults.take('shopify', 'wrong_version', target) === undefined ? asked : supportedVersions[0];
     c.header('x-shopify-api-version', version);
     c.header('x-request-id', `sandbox-${context.log.count('shopify') + 1}`);
     const token = c.req.header('x-shopify-access-token') ?? '';
-    if (!grants.isValid(target.account, token) || context.faults.take('shopify', 'wrong_token', target) !== undefined)
-      return c.json({ errors: '[API] Invalid API key or access token (unrecognized login or wrong password)' }, 401);
+    if (
+      !grants.isValid(target.account, token) ||
+      context.faults.take('shopify', 'wrong_token', target) !== undefined
+    )
+      return c.json(
+        { errors: '[API] Invalid API key or access token (unrecognized login or wrong password)' },
+        401,
+      );
 
     const body = bodySchema.safeParse(await c.req.json().catch(() => undefined));
     if (!body.success) return c.json({ errors: { query: 'Required parameter missing or invalid' } }, 400);
@@ -81,7 +96,11 @@ export function createShopifyServer(context: VendorContext, options: ShopifyServ
 }
 
 function createShops(context: VendorContext, options: ShopifyServerOptions): Map<string, Shop> {
-  const begin = context.clock.now().toZonedDateTimeISO('UTC').toPlainDate().subtract({ months: historyMonths });
+  const begin = context.clock
+    .now()
+    .toZonedDateTimeISO('UTC')
+    .toPlainDate()
+    .subtract({ months: historyMonths });
   const firstDay = dayNumber(begin.with({ day: 1 }).toString());
   const worlds = seededShops.map((shop, index) =>
     createShopWorld(shop, context.seed, firstDay, (5 + index) * 100_000_000_000),
@@ -92,7 +111,12 @@ function createShops(context: VendorContext, options: ShopifyServerOptions): Map
     options.report?.(describeCsvShop(shop, summary));
     worlds.push(world);
   }
-  return new Map(worlds.map((world) => [world.shop.domain, { world, bucket: createBucket(options.bucket ?? world.shop.bucket) }]));
+  return new Map(
+    worlds.map((world) => [
+      world.shop.domain,
+      { world, bucket: createBucket(options.bucket ?? world.shop.bucket) },
+    ]),
+  );
 }
 
 function answerQuery(
@@ -106,11 +130,16 @@ function answerQuery(
   documents.set(body.query, document);
   if (!('kind' in document)) return { status: 200, body: { errors: document } };
   const operation = findOperation(document, body.operationName ?? undefined);
-  if (operation === undefined) return { status: 200, body: { errors: [{ message: 'No operation named so' }] } };
+  if (operation === undefined)
+    return { status: 200, body: { errors: [{ message: 'No operation named so' }] } };
   const variables = body.variables ?? {};
   const cost = costOf(adminSchema, document, operation, variables);
   const first = z.number().safeParse(variables['first']).data ?? 0;
-  const fault = faultAnswer(context.faults, target, { requestedCost: cost.requested, first, throttle: bucket.status() });
+  const fault = faultAnswer(context.faults, target, {
+    requestedCost: cost.requested,
+    first,
+    throttle: bucket.status(),
+  });
   if (fault !== undefined) return fault;
   if (cost.requested > mostCost) return overCost(cost.requested);
   if (!bucket.take(cost.requested)) return throttledAnswer(cost.requested, bucket.status());
@@ -139,7 +168,11 @@ function answerQuery(
       ...(result.errors === undefined ? {} : { errors: result.errors }),
       data: spoilt === undefined ? result.data : spoilOrders(spoilt.value, result.data),
       extensions: {
-        cost: { requestedQueryCost: cost.requested, actualQueryCost: actual, throttleStatus: bucket.status() },
+        cost: {
+          requestedQueryCost: cost.requested,
+          actualQueryCost: actual,
+          throttleStatus: bucket.status(),
+        },
         ...(scope.searches.length === 0 ? {} : { search: scope.searches }),
       },
     },
@@ -158,7 +191,10 @@ function parseQuery(query: string): DocumentNode | readonly GraphQLError[] {
   }
 }
 
-function findOperation(document: DocumentNode, name: string | undefined): OperationDefinitionNode | undefined {
+function findOperation(
+  document: DocumentNode,
+  name: string | undefined,
+): OperationDefinitionNode | undefined {
   return document.definitions
     .filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
     .find((operation) => name === undefined || operation.name?.value === name);
@@ -182,7 +218,8 @@ function scopesOf(context: VendorContext, target: { account: string; path: strin
 async function grantToken(c: Context, grants: Grants, shops: ReadonlyMap<string, Shop>): Promise<Response> {
   const form = await c.req.parseBody();
   const shop = c.req.param('shop') ?? '';
-  if (!shops.has(shop) || form['grant_type'] !== 'client_credentials') return c.json({ error: 'invalid_request' }, 400);
+  if (!shops.has(shop) || form['grant_type'] !== 'client_credentials')
+    return c.json({ error: 'invalid_request' }, 400);
   const granted = grants.grant(shop, String(form['client_id']), String(form['client_secret']));
   if (granted === undefined) return c.json({ error: 'application_cannot_be_found' }, 400);
   return c.json({ access_token: granted.token, scope: allScopes.join(','), expires_in: granted.expiresIn });
@@ -193,5 +230,7 @@ function domainOf(c: Context): string | undefined {
 }
 
 function statusOf(status: number): ContentfulStatusCode {
-  return z.custom<ContentfulStatusCode>((value) => typeof value === 'number' && value >= 200 && value < 600).parse(status);
+  return z
+    .custom<ContentfulStatusCode>((value) => typeof value === 'number' && value >= 200 && value < 600)
+    .parse(status);
 }

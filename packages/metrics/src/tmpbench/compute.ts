@@ -1,0 +1,131 @@
+import { tt } from './tt.ts';
+/**
+ * Facts to metrics, for the days of metric_days: sums in their own currency (sql/*.sql), converted at the day's rate,
+ * added up per day and source, then every formula of the registry over them. Each fact table is read once.
+ */
+import { readFile } from 'node:fs/promises';
+
+import { type RawBuilder, sql } from 'kysely';
+
+import type { Database, Transaction } from '@floyo/shared/db';
+
+import { expectedStatuses } from './due-days.ts';
+import { FACTS, listFacts } from './facts.ts';
+import { formulaToSql } from './formula.ts';
+import type { Metric } from './registry.ts';
+
+const GROUPS = Object.keys(FACTS);
+const tableOf = (group: string) => sql.ref(`facts_${group}`);
+
+/** Facts that are left out because no rate is known for their currency. */
+export interface MissingRate {
+  readonly currency: string;
+  readonly day: string;
+}
+
+/** Reads the facts of the due days into temporary tables, with the rate of each. */
+export async function readFacts(trx: Transaction<Database>): Promise<void> {
+  for (const group of GROUPS) {
+    const text = await readFile(new URL(`./sql/${group}.sql`, import.meta.url), 'utf8');
+    await sql`create temp table ${tableOf(group)} on commit drop as ${sql.raw(text)}`.execute(tt(trx));
+  }
+  const currencies = GROUPS.map(
+    (group) => sql`select day, currency from ${tableOf(group)} where currency is not null`,
+  );
+  await sql`
+    create temp table metric_rates on commit drop as
+    select day, currency, ops.reporting_rate(currency, day) as rate from (${sql.join(currencies, sql` union `)}) c`.execute(
+    trx,
+  );
+}
+
+/**
+ * Brings ops.missing_rates up to date for the due days.
+ * @returns what was not known to be missing before, so that each is told once.
+ */
+export async function recordMissingRates(trx: Transaction<Database>): Promise<MissingRate[]> {
+  const missing = sql.join(
+    GROUPS.map(
+      (group) => sql`
+        select f.day, ${sql.lit(group)} as facts, f.source, f.currency
+        from ${tableOf(group)} f join metric_rates r on r.day = f.day and r.currency = f.currency where r.rate is null`,
+    ),
+    sql` union all `,
+  );
+  await sql`
+    delete from ops.missing_rates m where m.day in (select day from metric_due)
+      and (m.day, m.facts, m.source, m.currency) not in (${missing})`.execute(tt(trx));
+  const { rows } = await sql<MissingRate>`
+    with added as (
+      insert into ops.missing_rates (day, facts, source, currency) ${missing} on conflict do nothing returning currency, day
+    ) select distinct a.currency, a.day from added a
+    -- As it was before this statement.
+    where not exists (select 1 from ops.missing_rates m where m.day = a.day and m.currency = a.currency)
+    order by a.currency, a.day`.execute(tt(trx));
+  return rows;
+}
+
+/** Computes the rows of the due days into the stage. `computedAt` is an ISO instant. */
+export async function stageMetrics(
+  trx: Transaction<Database>,
+  options: {
+    readonly metrics: Readonly<Record<string, Metric>>;
+    readonly stage: string;
+    readonly computedAt: string;
+  },
+): Promise<void> {
+  const formulas = Object.entries(options.metrics).map(([name, metric]) => ({
+    name: sql.lit(name),
+    ...formulaToSql(metric.formula),
+  }));
+  const column = (key: 'name' | 'value' | 'numerator' | 'denominator') =>
+    sql`array[${sql.join(formulas.map((formula) => formula[key]))}]`;
+  await sql`
+    create temp table metric_facts on commit drop as
+    with ${sql.join(GROUPS.map(sumGroup))} ${joinGroups()}`.execute(tt(trx));
+  await sql`analyze metric_facts`.execute(tt(trx));
+  await sql`
+    insert into ${sql.ref(options.stage)}
+      (external_id, date, metric, dimensions, value, numerator, denominator, unit, status, computed_at)
+    select e.external_id, e.day, e.metric,
+      case e.source when '' then '{}' else jsonb_build_object('source', e.source) end,
+      v.value, v.numerator, v.denominator, e.unit, e.status, ${options.computedAt}::timestamptz
+    from metric_facts f
+    cross join lateral unnest(${column('name')}, ${column('value')}, ${column('numerator')}, ${column('denominator')})
+      as v (metric, value, numerator, denominator)
+    join (${expectedStatuses}) e on e.day = f.day and e.source = f.source and e.metric = v.metric`.execute(
+    trx,
+  );
+}
+
+/** A group's columns per day and source, and per day ('' for all sources). A fact without a rate is left out. */
+function sumGroup(group: string): RawBuilder<unknown> {
+  const columns = listFacts()
+    .filter((fact) => fact.group === group)
+    .map(
+      ({ column, money }) =>
+        sql`sum(f.${sql.ref(column)}${money ? sql` * r.rate` : sql``}) as ${sql.ref(column)}`,
+    );
+  return sql`${sql.ref(`sums_${group}`)} as (
+    select f.day, coalesce(f.source, '') as source, ${sql.join(columns)}
+    from ${tableOf(group)} f left join metric_rates r on r.day = f.day and r.currency = f.currency
+    group by grouping sets ((f.day, f.source), (f.day)))`;
+}
+
+/** One row a day and source with all columns: null where nothing of the area was read, else at least a true zero. */
+function joinGroups(): RawBuilder<unknown> {
+  const columns = listFacts().map(
+    ({ column, group, area }) => sql`
+      case when s.areas @> array[${sql.lit(area)}] then coalesce(${sql.ref(`sums_${group}`)}.${sql.ref(column)}, 0) end as ${sql.ref(column)}`,
+  );
+  const joins = GROUPS.map((group) => {
+    const sums = sql.ref(`sums_${group}`);
+    return sql`left join ${sums} on ${sums}.day = s.day and ${sums}.source = s.source`;
+  });
+  return sql`
+    select s.day, s.source, ${sql.join(columns)}
+    from (
+      select c.day, c.source, coalesce(array_agg(c.area) filter (where c.covered), '{}') as areas
+      from metric_source_days c join metric_days d on d.day = c.day group by c.day, c.source
+    ) s ${sql.join(joins, sql` `)}`;
+}
