@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import { defineConfig, splitList } from '@floyo/shared/config';
+import { httpUrl } from '@floyo/shared/schemas';
 
 export const stripeConfig = defineConfig({
   optional: true,
@@ -9,11 +10,9 @@ export const stripeConfig = defineConfig({
     STRIPE_SECRET_KEY: {
       description: 'secret or restricted key of the Stripe account',
       secret: true,
-      schema: z
-        .string()
-        .regex(/^(sk|rk)_(live|test)_\w+$/, {
-          error: 'must look like sk_live_…, rk_live_…, sk_test_… or rk_test_…',
-        }),
+      schema: z.string().regex(/^(sk|rk)_(live|test)_\w+$/, {
+        error: 'must look like sk_live_…, rk_live_…, sk_test_… or rk_test_…',
+      }),
     },
     STRIPE_WEBHOOK_SECRET: {
       description: "the webhook endpoint's signing secret; a comma list while rotating",
@@ -28,9 +27,7 @@ export const stripeConfig = defineConfig({
     },
     STRIPE_BASE_URL: {
       description: "where Stripe's API is; unset: https://api.stripe.com",
-      schema: z
-        .url({ protocol: /^https?$/, error: 'must be an http(s) URL' })
-        .default('https://api.stripe.com'),
+      schema: httpUrl.default('https://api.stripe.com'),
     },
   },
   build: (values) => ({

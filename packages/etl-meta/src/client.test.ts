@@ -54,12 +54,14 @@ describe('paging', () => {
     expect(vendor?.requests.map(({ query }) => query.get('after'))).toEqual([null, 'c1', 'c2', 'c3']);
   });
 
-  test('an answer without rows and paging is an empty result', async () => {
+  test('a short answer without paging is all there is', async () => {
     expect(await readAll(() => ({ body: { data: [] } }))).toEqual([]);
+    expect(await readAll(() => ({ body: { data: [1] } }))).toEqual([1]);
   });
 
-  test('rows without cursors may be cut off: tried again, then a failure', async () => {
-    await expect(readAll(() => ({ body: { data: [1] } }))).rejects.toMatchObject({ type: 'truncated' });
+  test('a full page without cursors may be cut off: tried again, then a failure', async () => {
+    const full = Array.from({ length: 500 }, (_, index) => index);
+    await expect(readAll(() => ({ body: { data: full } }))).rejects.toMatchObject({ type: 'truncated' });
     expect(vendor?.requests).toHaveLength(4);
   });
 

@@ -56,7 +56,11 @@ export function createMetaClient(config: MetaConfig): MetaClient {
 
   async function getPage(http: HttpClient, accountId: string, parameters: Parameters): Promise<Page> {
     try {
-      return pageSchema.parse(await get(http, `act_${accountId}/insights`, parameters, refuseBrokenPage));
+      return pageSchema.parse(
+        await get(http, `act_${accountId}/insights`, parameters, (reply) =>
+          refuseBrokenPage(reply, Number(parameters['limit'])),
+        ),
+      );
     } catch (error) {
       if (!(error instanceof ReportFailedError)) throw error;
       throw new WindowTooLargeError({
@@ -109,7 +113,7 @@ function refuseOtherVersion(reply: HttpReply, asked: string): PipelineError | un
   });
 }
 
-function refuseBrokenPage(reply: HttpReply): PipelineError | undefined {
+function refuseBrokenPage(reply: HttpReply, limit: number): PipelineError | undefined {
   const page = pageSchema.safeParse(reply.json);
   if (!page.success)
     return new PipelineError({
@@ -121,11 +125,11 @@ function refuseBrokenPage(reply: HttpReply): PipelineError | undefined {
         reasons: page.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
       },
     });
-  if (page.data.data.length === 0 || page.data.paging !== undefined) return undefined;
-  // Every page with rows has cursors: without them nobody can tell whether there is more.
+  if (page.data.data.length < limit || page.data.paging !== undefined) return undefined;
+  // A full page always has cursors: without them nobody can tell whether there is more.
   return new PipelineError({
     type: 'truncated',
-    message: "A page of Meta's insights came without its cursors: it may be cut off",
+    message: "A full page of Meta's insights came without its cursors: there may be more",
     advice: 'Nothing was loaded from it; the next run tries again.',
     retryable: true,
     context: { url: reply.url, rows: page.data.data.length },

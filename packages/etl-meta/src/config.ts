@@ -1,7 +1,8 @@
 /** The environment variables of the Meta source: their shapes and what people read when one is wrong. */
 import { z } from 'zod';
 
-import { defineConfig, splitList } from '@floyo/shared/config';
+import { defineConfig } from '@floyo/shared/config';
+import { httpUrl, idList, tokenText } from '@floyo/shared/schemas';
 
 import { DEFAULT_API_VERSION } from './versions.ts';
 
@@ -17,27 +18,16 @@ export interface MetaConfig {
   readonly baseUrl: string;
 }
 
-const accountIds = z.string().transform((text, context) => {
-  const ids = splitList(text).map((id) => id.replace(/^act_/i, ''));
-  const wrong = ids.filter((id) => !/^\d+$/.test(id));
-  const twice = [...new Set(ids.filter((id, index) => ids.indexOf(id) !== index))];
-  if (ids.length === 0) context.addIssue('names no ad account');
-  if (wrong.length > 0)
-    context.addIssue(`${wrong.join(', ')}: an ad account is a number, with or without act_`);
-  if (twice.length > 0) context.addIssue(`${twice.join(', ')}: named twice`);
-  return ids;
-});
-
 export const metaConfig = defineConfig({
   optional: true,
   variables: {
     META_ACCESS_TOKEN: {
-      schema: z.string().regex(/^\S+$/, 'must be the token alone, without spaces and without "Bearer"'),
+      schema: tokenText,
       description: 'access token of a system user with ads_read on every ad account',
       secret: true,
     },
     META_AD_ACCOUNT_IDS: {
-      schema: accountIds,
+      schema: idList('ad account', 'act_'),
       description: 'ad accounts to read, comma list, act_ optional',
       example: 'act_1234567890,2345678901',
     },
@@ -58,9 +48,7 @@ export const metaConfig = defineConfig({
       example: 'purchase',
     },
     META_BASE_URL: {
-      schema: z
-        .url({ protocol: /^https?$/, error: 'must be a URL with http or https' })
-        .default('https://graph.facebook.com'),
+      schema: httpUrl.default('https://graph.facebook.com'),
       description: 'base URL without the version',
       example: 'https://graph.facebook.com',
     },

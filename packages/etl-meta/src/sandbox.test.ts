@@ -103,7 +103,6 @@ describe('faults', () => {
     ['not_json', undefined],
     ['reset', undefined],
     ['truncated', undefined],
-    ['truncated', { mode: 'rows' }],
   ] as const)('%s %j for a moment changes nothing', async (kind, value) => {
     const before = await read(US, 7);
     sandbox.faults.add({ vendor: 'meta', kind, path: '/insights', times: 2, value });

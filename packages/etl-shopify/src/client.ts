@@ -1,13 +1,16 @@
 /** One shop's Admin API: sends a query with a valid token, paced by cost, and gives back whole data or throws. */
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { z } from 'zod';
+
 import type { Io } from '@floyo/shared/connector';
 import { PipelineError } from '@floyo/shared/errors';
 import type { HttpReply } from '@floyo/shared/http';
-import { z } from 'zod';
 
-import { classifyReply, readCost, TokenRefusedError } from './classify.ts';
+import { readCost } from './answer.ts';
+import { classifyReply } from './classify.ts';
 import type { ShopAuth } from './config.ts';
+import { TokenRefusedError } from './errors.ts';
 import { createGovernor } from './governor.ts';
 import { createTokenSource } from './token.ts';
 
@@ -32,7 +35,7 @@ export interface ClientOptions {
   readonly baseUrl: string | undefined;
 }
 
-const answerSchema = z.object({ data: z.unknown() });
+const dataSchema = z.object({ data: z.unknown() });
 
 export function createShopClient({ shop, auth, apiVersion, baseUrl }: ClientOptions): ShopClient {
   const address = baseUrl === undefined ? `https://${shop}` : `${baseUrl}/${shop}`;
@@ -41,7 +44,7 @@ export function createShopClient({ shop, auth, apiVersion, baseUrl }: ClientOpti
 
   async function send(io: Io, query: Query): Promise<HttpReply> {
     // Pacing of our own, before the vendor has to say no: it does not count as a throttle wait.
-    const costKey = `${query.operation}:${String(query.variables['first'] ?? '')}`;
+    const costKey = `${query.operation}:${JSON.stringify(query.variables['first'] ?? null)}`;
     const pauseMs = governor.pauseMs(costKey);
     if (pauseMs > 0) await pause(pauseMs, io.signal);
     const token = await tokens.get(io);
@@ -81,7 +84,7 @@ export function createShopClient({ shop, auth, apiVersion, baseUrl }: ClientOpti
         if (!(error instanceof TokenRefusedError) || !tokens.forget()) throw error;
         reply = await send(io, query);
       }
-      const { data } = answerSchema.parse(reply.json);
+      const { data } = dataSchema.parse(reply.json);
       const parsed = schema.safeParse(data);
       if (parsed.success) return parsed.data;
       throw new PipelineError({

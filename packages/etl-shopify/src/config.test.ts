@@ -1,6 +1,8 @@
-import { ConfigError } from '@floyo/shared/errors';
-import { readConfig } from '@floyo/shared/config';
+/** Shops and credentials come in pairs, and everything that is wrong is told at once. */
 import { describe, expect, it } from 'vitest';
+
+import { readConfig } from '@floyo/shared/config';
+import { ConfigError } from '@floyo/shared/errors';
 
 import { API_VERSION, API_VERSION_SUPPORTED_UNTIL, config } from './config.ts';
 

@@ -1,7 +1,8 @@
 /** The environment variables of the Shopify connector. Shops and their credentials are lists in the same order. */
+import { z } from 'zod';
+
 import { type ConfigSection, defineConfig, splitList } from '@floyo/shared/config';
 import type { ConfigProblem } from '@floyo/shared/errors';
-import { z } from 'zod';
 
 /** The Admin API version that queries are written for. Shopify supports a version for twelve months. */
 export const API_VERSION = '2026-10';

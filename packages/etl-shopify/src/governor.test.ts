@@ -1,6 +1,7 @@
+/** Pacing by what answers told of the bucket. */
 import { expect, it } from 'vitest';
 
-import type { Cost } from './classify.ts';
+import type { Cost } from './answer.ts';
 import { createGovernor } from './governor.ts';
 
 function cost(requested: number, available: number, maximum = 2_000): Cost {

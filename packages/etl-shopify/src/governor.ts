@@ -4,7 +4,7 @@
  */
 import { performance } from 'node:perf_hooks';
 
-import type { Cost } from './classify.ts';
+import type { Cost } from './answer.ts';
 
 export interface Governor {
   /** How long to wait before a call, in milliseconds. `key` names calls that cost alike. */

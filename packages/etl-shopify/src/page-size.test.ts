@@ -1,6 +1,7 @@
+/** Page sizes go down when refused and up when all is well. */
 import { expect, it } from 'vitest';
 
-import { PageTooLargeError } from './classify.ts';
+import { PageTooLargeError } from './errors.ts';
 import { createPageSize, type PageSize } from './page-size.ts';
 
 const tooSlow = new PageTooLargeError({ type: 'upstream', message: 'slow', isPermanent: false });

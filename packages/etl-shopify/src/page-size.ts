@@ -1,5 +1,5 @@
 /** How many orders a page asks for: fewer when Shopify finds them too much, more again when it copes. */
-import type { PageTooLargeError } from './classify.ts';
+import type { PageTooLargeError } from './errors.ts';
 
 export interface PageSize {
   readonly first: number;

@@ -1,7 +1,9 @@
-import { costOf } from '@floyo/sandbox/shopify/cost';
-import { adminSchema } from '@floyo/sandbox/shopify/schema';
+/** The documents against the official schema: valid, affordable, without personal data. */
 import { type DocumentNode, Kind, parse, TypeInfo, validate, visit, visitWithTypeInfo } from 'graphql';
 import { describe, expect, it } from 'vitest';
+
+import { costOf } from '@floyo/sandbox/shopify/cost';
+import { adminSchema } from '@floyo/sandbox/shopify/schema';
 
 import * as queries from './queries.ts';
 

@@ -3,11 +3,12 @@
  * not fit into the page is fetched order by order. A record that has not even that shape is handed on as it is, for the
  * stream's schema to reject.
  */
-import type { Io } from '@floyo/shared/connector';
-import { PipelineError } from '@floyo/shared/errors';
 import { z } from 'zod';
 
-import { PageTooLargeError } from './classify.ts';
+import type { Io } from '@floyo/shared/connector';
+import { PipelineError } from '@floyo/shared/errors';
+
+import { PageTooLargeError } from './errors.ts';
 import {
   linesQuery,
   ordersQuery,

@@ -4,10 +4,9 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
+import { Decimal } from 'decimal.js';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-
-import { Decimal } from 'decimal.js';
 
 import { orderRecordSchema } from './streams/order-record.ts';
 import { toOrderRows } from './streams/order-rows.ts';

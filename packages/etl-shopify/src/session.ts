@@ -1,7 +1,8 @@
 /** A shop as it was found when the run opened it: its calendar and currency, and what the token may see. */
+import { z } from 'zod';
+
 import type { Account, Io } from '@floyo/shared/connector';
 import { PipelineError } from '@floyo/shared/errors';
-import { z } from 'zod';
 
 import { createShopClient, type ShopClient } from './client.ts';
 import type { ShopifyConfig } from './config.ts';

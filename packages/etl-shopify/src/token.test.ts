@@ -1,3 +1,4 @@
+/** The client-credentials grant against the sandbox. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { shopifyAccess } from '@floyo/sandbox/shopify/server';

@@ -1,10 +1,11 @@
 /** The access token of one shop: a static one, or one that the client-credentials grant gives for a day. */
 import { performance } from 'node:perf_hooks';
 
+import { z } from 'zod';
+
 import type { Io } from '@floyo/shared/connector';
 import { PipelineError } from '@floyo/shared/errors';
 import type { HttpReply } from '@floyo/shared/http';
-import { z } from 'zod';
 
 import type { ShopAuth } from './config.ts';
 

@@ -1,7 +1,8 @@
 /** The environment variables of the TikTok source: their shapes and what people read when one is wrong. */
 import { z } from 'zod';
 
-import { defineConfig, splitList } from '@floyo/shared/config';
+import { defineConfig } from '@floyo/shared/config';
+import { httpUrl, idList, tokenText } from '@floyo/shared/schemas';
 
 export interface TikTokConfig {
   readonly accessToken: string;
@@ -13,16 +14,6 @@ export interface TikTokConfig {
   readonly baseUrl: string;
 }
 
-const advertiserIds = z.string().transform((text, context) => {
-  const ids = splitList(text);
-  const wrong = ids.filter((id) => !/^\d+$/.test(id));
-  const twice = [...new Set(ids.filter((id, index) => ids.indexOf(id) !== index))];
-  if (ids.length === 0) context.addIssue('names no advertiser');
-  if (wrong.length > 0) context.addIssue(`${wrong.join(', ')}: an advertiser id is a number`);
-  if (twice.length > 0) context.addIssue(`${twice.join(', ')}: named twice`);
-  return ids;
-});
-
 const metricName = z
   .string()
   .regex(/^[a-z][a-z0-9_]*$/, 'must be the name of one metric, e.g. complete_payment');
@@ -31,12 +22,12 @@ export const tiktokConfig = defineConfig({
   optional: true,
   variables: {
     TIKTOK_ACCESS_TOKEN: {
-      schema: z.string().regex(/^\S+$/, 'must be the token alone, without spaces and without "Bearer"'),
+      schema: tokenText,
       description: 'long-term access token with the reporting scope on every advertiser',
       secret: true,
     },
     TIKTOK_ADVERTISER_IDS: {
-      schema: advertiserIds,
+      schema: idList('advertiser id'),
       description: 'advertisers to read, comma list',
       example: '7012345678901234567,7098765432109876543',
     },
@@ -52,9 +43,7 @@ export const tiktokConfig = defineConfig({
       example: 'total_complete_payment_rate',
     },
     TIKTOK_BASE_URL: {
-      schema: z
-        .url({ protocol: /^https?$/, error: 'must be a URL with http or https' })
-        .default('https://business-api.tiktok.com'),
+      schema: httpUrl.default('https://business-api.tiktok.com'),
       description: 'what stands before /open_api/v1.3',
       example: 'https://business-api.tiktok.com',
     },

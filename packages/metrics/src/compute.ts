@@ -8,7 +8,7 @@ import { type RawBuilder, sql } from 'kysely';
 
 import type { Database, Transaction } from '@floyo/shared/db';
 
-import { expectedStatuses } from './due-days.ts';
+import { expectedRows } from './due-days.ts';
 import { FACTS, listFacts } from './facts.ts';
 import { formulaToSql } from './formula.ts';
 import type { Metric } from './registry.ts';
@@ -86,15 +86,18 @@ export async function stageMetrics(
   await sql`
     insert into ${sql.ref(options.stage)}
       (external_id, date, metric, dimensions, value, numerator, denominator, unit, status, computed_at)
+    with computed as materialized (
+      select f.day, f.source, v.metric, v.value, v.numerator, v.denominator
+      from metric_facts f
+      cross join lateral unnest(${column('name')}, ${column('value')}, ${column('numerator')}, ${column('denominator')})
+        as v (metric, value, numerator, denominator)
+    )
     select e.external_id, e.day, e.metric,
       case e.source when '' then '{}' else jsonb_build_object('source', e.source) end,
-      v.value, v.numerator, v.denominator, e.unit, e.status, ${options.computedAt}::timestamptz
-    from metric_facts f
-    cross join lateral unnest(${column('name')}, ${column('value')}, ${column('numerator')}, ${column('denominator')})
-      as v (metric, value, numerator, denominator)
-    join (${expectedStatuses}) e on e.day = f.day and e.source = f.source and e.metric = v.metric`.execute(
-    trx,
-  );
+      c.value, c.numerator, c.denominator, e.unit, e.status, ${options.computedAt}::timestamptz
+    from computed c
+    join (${expectedRows}) e on e.day = c.day and e.source = c.source and e.metric = c.metric
+    where e.day in (select day from metric_days)`.execute(trx);
 }
 
 /** A group's columns per day and source, and per day ('' for all sources). A fact without a rate is left out. */

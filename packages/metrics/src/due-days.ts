@@ -2,7 +2,8 @@
  * Which days to compute, and what rows and statuses they should have. Owns the temporary tables that say so:
  *   metric_list         a metric: its areas, the fact groups it converts, whether it is had by source
  *   metric_source_days  a day, area and source ('' for all of them): covered, lacking an account, settled
- *   metric_expected     a day, metric and source that should have a row, and its status by coverage alone
+ *   metric_statuses     a day and source, for each of the needs that metrics have: rows there should be, and their status
+ *                       by coverage alone
  *   metric_marks        the marks this run has seen
  *   metric_due          the days to make anew; metric_days those of them that lie in the calendar
  */
@@ -38,29 +39,30 @@ export interface DueOptions {
 export async function findDueDays(trx: Transaction<Database>, options: DueOptions): Promise<number> {
   await listMetrics(trx, options);
   await readCoverage(trx, options);
-  await expectRows(trx, options);
+  await expectStatuses(trx, options);
   await readMarks(trx);
   return collectDays(trx, options);
 }
 
 async function listMetrics(trx: Transaction<Database>, { metrics, currency }: DueOptions): Promise<void> {
+  const kinds: string[] = [];
   const list = Object.entries(metrics).map(([metric, declared]) => {
     const { areas, convertedGroups } = deriveMetric(declared);
-    return {
-      metric,
+    const needs = {
       areas,
       converted: convertedGroups,
       by_source: declared.dimensions.length > 0,
       maturity_days: declared.maturityDays,
-      unit: declared.unit === 'currency' ? currency : declared.unit,
     };
+    const kind = JSON.stringify(needs);
+    if (!kinds.includes(kind)) kinds.push(kind);
+    const unit = declared.unit === 'currency' ? currency : declared.unit;
+    return { metric, unit, ...needs, needs: kinds.indexOf(kind) };
   });
   await sql`
     create temp table metric_list on commit drop as
-    select * from jsonb_to_recordset(${sql.lit(JSON.stringify(list))}::jsonb)
-      as l (metric text, areas text[], converted text[], by_source boolean, maturity_days integer, unit text)`.execute(
-    trx,
-  );
+    select * from jsonb_to_recordset(${JSON.stringify(list)}::jsonb) as l (metric text, unit text,
+      needs integer, areas text[], converted text[], by_source boolean, maturity_days integer)`.execute(trx);
 }
 
 /** Rows run from the earliest covered day of any source but the rates to today. */
@@ -72,10 +74,10 @@ async function readCoverage(trx: Transaction<Database>, { accounts, today }: Due
     create temp table metric_source_days on commit drop as
     with calendar as (
       select g::date as day from generate_series(
-        (select min(day)::timestamp from ops.coverage where source <> 'fx'), ${sql.lit(today)}::timestamp, '1 day') g
+        (select min(day)::timestamp from ops.coverage where source <> 'fx'), ${today}::timestamp, '1 day') g
     ), needed as (
       select source, "accountId" as account_id, stream
-      from jsonb_to_recordset(${sql.lit(JSON.stringify(accounts))}::jsonb) as a (source text, "accountId" text, stream text)
+      from jsonb_to_recordset(${JSON.stringify(accounts)}::jsonb) as a (source text, "accountId" text, stream text)
     ), configured as (
       select c.day, n.source, bool_or(v.day is null) as lacking, bool_and(coalesce(v.read_at >= v.final_at, false)) as settled
       from calendar c cross join needed n
@@ -83,7 +85,7 @@ async function readCoverage(trx: Transaction<Database>, { accounts, today }: Due
         on v.source = n.source and v.account_id = n.account_id and v.stream = n.stream and v.day = c.day
       group by c.day, n.source
     ), read as (
-      select distinct v.day, v.source from ops.coverage v where v.day <= ${sql.lit(today)}::date
+      select distinct v.day, v.source from ops.coverage v where v.day <= ${today}::date
     ), source_days as (
       -- What was read of accounts that are no longer configured counts, and nothing of them is needed.
       select day, source, r.day is not null as covered, coalesce(c.lacking, false) as lacking, coalesce(c.settled, true) as settled
@@ -92,29 +94,25 @@ async function readCoverage(trx: Transaction<Database>, { accounts, today }: Due
     select s.day, a.area, coalesce(s.source, '') as source,
       bool_or(s.covered) as covered, bool_or(s.lacking) as lacking, bool_and(s.settled) as settled
     from source_days s
-    join jsonb_to_recordset(${sql.lit(JSON.stringify(areas))}::jsonb) as a (area text, source text) on a.source = s.source
+    join jsonb_to_recordset(${JSON.stringify(areas)}::jsonb) as a (area text, source text) on a.source = s.source
     group by grouping sets ((s.day, a.area, s.source), (s.day, a.area))`.execute(trx);
 }
 
-/** A metric has rows on days where each of its areas has a source that is configured or was read. */
-async function expectRows(trx: Transaction<Database>, { today }: DueOptions): Promise<void> {
+/**
+ * A metric has rows on days where each of its areas has a source that is configured or was read; a rate that is known
+ * to be missing counts too. Metrics that need the same have the same status, so it is made once for all of them.
+ */
+async function expectStatuses(trx: Transaction<Database>, { today }: DueOptions): Promise<void> {
   await sql`
-    create temp table metric_expected on commit drop as
-    with statuses as (
-      select s.day, s.source, k.areas, k.maturity_days,
-        case when bool_or(s.lacking) then 'incomplete'
-          when bool_and(s.settled) and s.day + k.maturity_days < ${sql.lit(today)}::date then 'final'
-          else 'provisional' end as covered_status
-      from (select distinct areas, maturity_days from metric_list) k
-      join metric_source_days s on s.area = any (k.areas)
-      group by s.day, s.source, k.areas, k.maturity_days
-      having count(*) = cardinality(k.areas)
-    )
-    select s.day, l.metric, s.source, l.unit, s.covered_status,
-      l.metric || case s.source when '' then '' else '[source=' || s.source || ']' end as external_id
-    from statuses s
-    join metric_list l on l.areas = s.areas and l.maturity_days = s.maturity_days
-    where s.source = '' or l.by_source`.execute(trx);
+    create temp table metric_statuses on commit drop as
+    select s.day, s.source, k.needs,
+      case when bool_or(s.lacking) then 'incomplete'
+        when bool_and(s.settled) and s.day + min(k.maturity_days) < ${today}::date then 'final'
+        else 'provisional' end as covered_status
+    from (select distinct needs, unnest(areas) as area, cardinality(areas) as size, maturity_days, by_source from metric_list) k
+    join metric_source_days s on s.area = k.area and (s.source = '' or k.by_source)
+    group by s.day, s.source, k.needs
+    having count(*) = min(k.size)`.execute(trx);
 }
 
 /** Under repeatable read these are the marks of this snapshot: what commits later keeps its mark for the next run. */
@@ -140,9 +138,9 @@ async function collectDays(trx: Transaction<Database>, options: DueOptions): Pro
     join metric_marks m on m.kind = 'rate' and f.day between m.day and m.until
       and (m.key in (f.currency, '*') or (m.key = ${currency} and f.currency <> ${currency}))
     union
-    -- Rows that are missing, are too many, or whose status is no longer what coverage says.
+    -- Rows that are missing, are too many, or whose status is another.
     select coalesce(e.day, d.date)
-    from (${expectedStatuses}) e
+    from (${expectedRows}) e
     full join public.daily_metrics d on d.external_id = e.external_id and d.date = e.day
     where e.status is distinct from d.status
     union
@@ -170,13 +168,16 @@ const datesWithCurrencies = sql.join(
   sql` union `,
 );
 
-/** The rows that should be, with the status that they have when the rates that are known to be missing count too. */
-export const expectedStatuses = sql`
-  select e.*, case when m.day is null then e.covered_status else 'incomplete' end as status
-  from metric_expected e
+/** The rows that should be, with their status when the rates that are known to be missing count too. */
+export const expectedRows = sql`
+  select s.day, s.source, l.metric, l.unit,
+    case s.source when '' then l.metric else l.metric || '[source=' || s.source || ']' end as external_id,
+    case when m.day is null then s.covered_status else 'incomplete' end as status
+  from metric_statuses s
+  join metric_list l on l.needs = s.needs
   left join (
-    select distinct r.day, l.metric, s.source
+    select distinct r.day, k.needs, v.source
     from ops.missing_rates r
-    join metric_list l on r.facts = any (l.converted)
-    cross join lateral (values (''), (r.source)) as s (source)
-  ) m on m.day = e.day and m.metric = e.metric and m.source = e.source`;
+    join metric_list k on r.facts = any (k.converted)
+    cross join lateral (values (''), (r.source)) as v (source)
+  ) m on m.day = s.day and m.needs = s.needs and m.source = s.source`;

@@ -129,7 +129,7 @@ async function findMovedFinals(trx: Transaction<Database>, stage: string): Promi
   const { rows } = await sql<MovedValue>`
     select d.external_id, d.date, d.value as old_value, s.value as new_value
     from public.daily_metrics d join ${sql.ref(stage)} s on s.external_id = d.external_id and s.date = d.date
-    where d.status = 'final' and d.value is distinct from s.value
+    where d.date in (select day from metric_due) and d.status = 'final' and d.value is distinct from s.value
     order by d.date, d.external_id`.execute(trx);
   return rows;
 }

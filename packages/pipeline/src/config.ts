@@ -4,11 +4,10 @@ import { z } from 'zod';
 
 import { defineConfig } from '@floyo/shared/config';
 import { floyoHome } from '@floyo/shared/paths';
+import { httpUrl } from '@floyo/shared/schemas';
 import { isTimezone } from '@floyo/shared/window';
 
 const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
-
-const optionalUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional();
 
 export const pipelineConfig = defineConfig({
   optional: false,
@@ -43,7 +42,7 @@ export const pipelineConfig = defineConfig({
     ALERT_WEBHOOK_URL: {
       description: 'Slack-compatible webhook that a failed or partial run posts to',
       secret: true,
-      schema: optionalUrl,
+      schema: httpUrl.optional(),
     },
     FLOYO_NOW: {
       description: 'an instant to take for now: tests, replays',

@@ -19,14 +19,20 @@ function encodeValue(value: unknown): string {
   return text.replace(SPECIAL, (character) => ESCAPES[character] ?? character);
 }
 
-function encodeJson(value: unknown): string {
+/** JSON that jsonb can store: what Postgres can't is taken out of texts and keys. */
+export function encodeJson(value: unknown): string {
   const json = JSON.stringify(value);
-  if (!UNSTORABLE_JSON.test(json)) return json;
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'string' ? cleanText(inner) : inner,
-  );
+  return UNSTORABLE_JSON.test(json) ? JSON.stringify(cleanValue(JSON.parse(json))) : json;
 }
 
-function cleanText(text: string): string {
+function cleanValue(value: unknown): unknown {
+  if (typeof value === 'string') return cleanText(value);
+  if (Array.isArray(value)) return value.map(cleanValue);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [cleanText(key), cleanValue(inner)]));
+}
+
+/** The text without NUL and with halves of surrogate pairs replaced. */
+export function cleanText(text: string): string {
   return text.includes('\0') || !text.isWellFormed() ? text.replaceAll('\0', '').toWellFormed() : text;
 }

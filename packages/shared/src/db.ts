@@ -70,6 +70,10 @@ export async function connect(
     throw connectionError(url, cause);
   }
 
+  // An error that ends the session is told here first: the socket's end comes after the query has failed.
+  const onError = (error: unknown) => {
+    if (SESSION_ENDED.test(sqlState(error) ?? '')) onLost(error);
+  };
   const queue = createQueue();
   const db = new Kysely<Database>({
     dialect: new PostgresDialect({
@@ -83,6 +87,9 @@ export async function connect(
         options: {},
       },
     }),
+    log: (event) => {
+      if (event.level === 'error') onError(event.error);
+    },
   });
 
   return {
@@ -92,6 +99,9 @@ export async function connect(
       const release = await queue.take();
       try {
         await pipeline([text], client.query(copyFromStatement(statement)));
+      } catch (error) {
+        onError(error);
+        throw error;
       } finally {
         release();
       }
@@ -102,6 +112,9 @@ export async function connect(
     },
   };
 }
+
+/** SQLSTATEs with which the server ends a session: shutdown, terminated by an administrator, idle too long. */
+const SESSION_ENDED = /^(57P0[1-5]|25P03|25P04)$/;
 
 const CONNECTION_LOST = {
   type: 'load',

@@ -80,7 +80,11 @@ export function createHttpClient(options: HttpOptions): HttpClient {
         context: { wait_ms: waitMs, waited_ms: counts.throttledMs },
       });
     counts.throttledMs += waitMs;
-    await delay(waitMs, undefined, { signal: options.signal });
+    try {
+      await delay(waitMs, undefined, { signal: options.signal });
+    } catch (error) {
+      throw options.signal.aborted ? options.signal.reason : error;
+    }
   }
 
   /** Calls until the vendor stops throttling. */
@@ -164,10 +168,15 @@ function parseJson(text: string): unknown {
 
 function networkError(url: URL, error: unknown): PipelineError {
   const timedOut = error instanceof Error && error.name === 'TimeoutError';
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  // A host with several addresses fails with an error of errors that has a code and no text.
+  const why =
+    cause instanceof Error
+      ? cause.message || ('code' in cause ? String(cause.code) : cause.name)
+      : String(cause);
   return new PipelineError({
     type: 'upstream',
-    message: timedOut ? `${url.host} did not answer in time` : `${url.host} can't be reached: ${cause}`,
+    message: timedOut ? `${url.host} did not answer in time` : `${url.host} can't be reached: ${why}`,
     advice: `Check the network and ${url.host}'s status page; the next run tries again.`,
     retryable: true,
     context: { url: `${url.origin}${url.pathname}` },

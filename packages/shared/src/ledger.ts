@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 
 import { sql } from 'kysely';
 
+import { cleanText, encodeJson } from './copy-text.ts';
 import type { Session } from './db.ts';
 import { ConfigError, type ErrorType, type Severity, toPipelineError } from './errors.ts';
 import type { Redactor } from './redact.ts';
@@ -69,8 +70,8 @@ export async function startRun(session: Session, kind: RunKind, redactor: Redact
     thrown: unknown,
   ): Promise<ErrorSummary> {
     const error = toPipelineError(thrown);
-    const message = redactor.text(error.message);
-    const advice = error.advice === undefined ? null : redactor.text(error.advice);
+    const message = cleanText(redactor.text(error.message));
+    const advice = error.advice === undefined ? null : cleanText(redactor.text(error.advice));
     await session.db
       .insertInto('ops.errors')
       .values({
@@ -82,8 +83,8 @@ export async function startRun(session: Session, kind: RunKind, redactor: Redact
         message,
         advice,
         retryable: error.retryable,
-        context: JSON.stringify(redactor.value(error.context)),
-        stack: redactor.text(describeChain(error)),
+        context: encodeJson(redactor.value(error.context)),
+        stack: cleanText(redactor.text(describeChain(error))),
         fingerprint: fingerprint(where.agent, error.type, message),
       })
       .execute();
@@ -93,10 +94,11 @@ export async function startRun(session: Session, kind: RunKind, redactor: Redact
   return {
     runId,
     writeError,
-    async writeResult(result, thrown) {
+    async writeResult(unsafe, thrown) {
+      const result = { ...unsafe, metadata: redactor.value(unsafe.metadata) };
       await session.db
         .insertInto('ops.agent_results')
-        .values({ ...result, run_id: runId, metadata: JSON.stringify(redactor.value(result.metadata)) })
+        .values({ ...result, run_id: runId, metadata: encodeJson(result.metadata) })
         .execute();
       const error =
         thrown === undefined
@@ -107,7 +109,7 @@ export async function startRun(session: Session, kind: RunKind, redactor: Redact
     async finish(status, totals) {
       await sql`
         update ops.runs set status = ${status}, finished_at = now(), totals = ${JSON.stringify(totals)}::jsonb
-        where id = ${runId} and status = 'running'`.execute(session.db);
+        where id = ${runId}`.execute(session.db);
     },
   };
 }

@@ -57,7 +57,11 @@ const NOT_STAGED = new Set(['synced_at', 'run_id']);
 export async function createStage(session: Session, table: string): Promise<string> {
   const stage = `stage_${table}`;
   await sql`create temp table if not exists ${sql.ref(stage)} (like ${sql.table(table)})`.execute(session.db);
-  for (const column of NOT_STAGED)
+  const made = await sql<{ attname: string }>`
+    select attname from pg_attribute where attrelid = ${table}::regclass and attnum > 0 and not attisdropped
+      and (attgenerated <> '' or attidentity <> '')`.execute(session.db);
+  // What the database makes itself is not for loading; in the copy it would be a plain column that nobody fills.
+  for (const column of [...NOT_STAGED, ...made.rows.map(({ attname }) => attname)])
     await sql`alter table ${sql.ref(stage)} drop column if exists ${sql.ref(column)}`.execute(session.db);
   await sql`alter table ${sql.ref(stage)} add column if not exists _seq bigint not null default 0`.execute(
     session.db,
@@ -102,13 +106,19 @@ export async function createLoader(session: Session, stream: AnyStream): Promise
     stage.size = 0;
   }
 
-  /** A record may come twice (it changed while pages were read): its last version counts, with that version's children. */
+  /**
+   * A record may come twice (it changed while pages were read): its newest version counts, the last one read when they
+   * can't be told apart, with that version's children.
+   */
   async function dropSupersededVersions(trx: Transaction<Database>): Promise<void> {
+    const { key, newerThan } = stream.parent;
+    const newest = newerThan === undefined ? sql`` : sql`${sql.ref(newerThan)} desc nulls last, `;
     await sql`
       delete from ${sql.ref(parentStage)} s using (
-        select ${refs(stream.parent.key)}, max(_seq) as last from ${sql.ref(parentStage)}
-        group by ${refs(stream.parent.key)} having count(*) > 1
-      ) d where ${sameKey(stream.parent.key, 's', 'd')} and s._seq < d.last`.execute(trx);
+        select distinct on (${refs(key)}) ${refs(key)}, _seq from ${sql.ref(parentStage)}
+        where (${refs(key)}) in (select ${refs(key)} from ${sql.ref(parentStage)} group by ${refs(key)} having count(*) > 1)
+        order by ${refs(key)}, ${newest}_seq desc
+      ) d where ${sameKey(key, 's', 'd')} and s._seq <> d._seq`.execute(trx);
     for (const child of stream.children)
       await sql`
         delete from ${sql.ref(`stage_${child.table}`)} c

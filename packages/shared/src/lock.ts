@@ -14,6 +14,9 @@ const LOCK_CLASS = 0x464c4f59;
 const ALIVE_CLASS = 0x464c4f52;
 const LOCK_OBJECT = 1;
 const LOCK_NOT_AVAILABLE = '55P03';
+const SERIALIZATION_FAILURE = '40001';
+/** How late a run that waits for the lock notices that it was stopped. */
+const WAIT_SLICE_MS = 1_000;
 
 /** Runs `work` in a transaction that holds the fence. Throws LockLostError when another run has taken over. */
 export type Write = <T>(
@@ -32,31 +35,42 @@ export interface RunLock {
   readonly token: string;
   /** Makes the Write of a session that shares this lock. */
   fenced(session: Session): Write;
-  /** Gives the lock to whoever waits for it and takes it back afterwards. True when somebody had waited. */
-  yieldToWaiters(): Promise<boolean>;
+  /**
+   * Gives the lock to whoever waits for it and takes it back afterwards. True when somebody had waited.
+   * @throws the signal's reason when that aborts first; the lock is then not held.
+   */
+  yieldToWaiters(signal?: AbortSignal): Promise<boolean>;
   release(): Promise<void>;
 }
 
 /**
- * Refuses a database behind a transaction-mode pooler, found by behaviour: while a second session is inside a
- * transaction, the first one's server connection must stay the same one.
+ * Refuses a database behind a transaction-mode pooler, found by behaviour: two sessions have one server connection
+ * each, always the same one and not each other's. A pooler may hand out the same ones for a while, in whatever order:
+ * so both ask several times, one after the other and one inside a transaction of the other.
  * @throws ConfigError naming what to use instead.
  */
 export async function assertSessionMode(first: Session, second: Session): Promise<void> {
+  const seen: [Set<number>, Set<number>] = [new Set(), new Set()];
+  const check = (ofFirst: readonly number[], ofSecond: readonly number[]) => {
+    for (const pid of ofFirst) seen[0].add(pid);
+    for (const pid of ofSecond) seen[1].add(pid);
+    if (seen[0].size <= 1 && seen[1].size <= 1 && seen[0].isDisjointFrom(seen[1])) return;
+    throw new ConfigError([
+      {
+        variable: 'DATABASE_URL',
+        message:
+          "goes through a transaction-mode pooler, which can't hold a lock: use the direct connection or the pooler in session mode (Supabase: the same pooler host with port 5432 instead of 6543)",
+      },
+    ]);
+  };
   for (let attempt = 0; attempt < 4; attempt++) {
-    const before = await backendPid(first.db);
-    const during = await second.db.transaction().execute(async (trx) => {
-      await backendPid(trx);
-      return backendPid(first.db);
+    // First without a transaction: behind a pooler with a single connection the other would wait for ever.
+    check([await backendPid(first.db)], [await backendPid(second.db)]);
+    await second.db.transaction().execute(async (trx) => {
+      check([], [await backendPid(trx)]);
+      check([await backendPid(first.db)], []);
     });
-    if (before !== during)
-      throw new ConfigError([
-        {
-          variable: 'DATABASE_URL',
-          message:
-            "goes through a transaction-mode pooler, which can't hold a lock: use the direct connection or the pooler in session mode (Supabase: the same pooler host with port 5432 instead of 6543)",
-        },
-      ]);
+    check([], [await backendPid(second.db)]);
   }
 }
 
@@ -90,14 +104,25 @@ export async function terminateHolder(db: Session['db'], holder: LockHolder): Pr
 /**
  * Takes the lock on `session`, which then belongs to it.
  * @param waitMs 0 to give up at once, else how long to wait.
+ * @param signal ends the waiting.
  * @returns null when it stayed taken.
+ * @throws the signal's reason when that aborts first.
  */
-export async function acquireLock(session: Session, runId: string, waitMs: number): Promise<RunLock | null> {
+export async function acquireLock(
+  session: Session,
+  runId: string,
+  waitMs: number,
+  signal?: AbortSignal,
+): Promise<RunLock | null> {
   await sql`select pg_advisory_lock(${ALIVE_CLASS}, hashtext(${runId}))`.execute(session.db);
-  if (!(await take(session, waitMs))) {
-    await sql`select pg_advisory_unlock(${ALIVE_CLASS}, hashtext(${runId}))`.execute(session.db);
-    return null;
+  let taken = false;
+  try {
+    taken = await take(session, waitMs, signal);
+  } finally {
+    if (!taken && !session.lost.aborted)
+      await sql`select pg_advisory_unlock(${ALIVE_CLASS}, hashtext(${runId}))`.execute(session.db);
   }
+  if (!taken) return null;
   let token = await bumpFence(session, runId);
   await interruptDeadRuns(session, runId);
 
@@ -109,8 +134,7 @@ export async function acquireLock(session: Session, runId: string, waitMs: numbe
       const builder = writer.db.transaction();
       const begun = options?.isolationLevel ? builder.setIsolationLevel(options.isolationLevel) : builder;
       return begun.execute(async (trx) => {
-        const { rows } = await sql`select 1 from ops.fence where token = ${token} for share`.execute(trx);
-        if (rows.length === 0)
+        if (!(await holdFence(trx, token)))
           throw new LockLostError('The lock was lost: another run has taken over', {
             run_id: runId,
             fence: token,
@@ -118,7 +142,7 @@ export async function acquireLock(session: Session, runId: string, waitMs: numbe
         return work(trx);
       });
     },
-    async yieldToWaiters() {
+    async yieldToWaiters(signal) {
       const { rows } = await sql`
         select 1 from pg_locks where locktype = 'advisory' and classid = ${LOCK_CLASS} and objid = ${LOCK_OBJECT}
           and database = (select oid from pg_database where datname = current_database()) and not granted`.execute(
@@ -127,7 +151,7 @@ export async function acquireLock(session: Session, runId: string, waitMs: numbe
       if (rows.length === 0) return false;
       await unlock(session);
       // Postgres queues waiters in order: this returns after those who waited have finished.
-      await take(session, Infinity);
+      await take(session, Infinity, signal);
       token = await bumpFence(session, runId);
       return true;
     },
@@ -138,7 +162,30 @@ export async function acquireLock(session: Session, runId: string, waitMs: numbe
   };
 }
 
-async function take(session: Session, waitMs: number): Promise<boolean> {
+/** Locks the fence's row for the transaction. False when its token is another one by now. */
+async function holdFence(trx: Transaction<Database>, token: string): Promise<boolean> {
+  try {
+    const { rows } = await sql`select 1 from ops.fence where token = ${token} for share`.execute(trx);
+    return rows.length > 0;
+  } catch (error) {
+    // A transaction with one snapshot does not get to see a bump that came while it waited for the row.
+    if (sqlState(error) === SERIALIZATION_FAILURE) return false;
+    throw error;
+  }
+}
+
+/** Waits in slices when it may be aborted: a wait inside Postgres can't be. */
+async function take(session: Session, waitMs: number, signal?: AbortSignal): Promise<boolean> {
+  if (signal === undefined || waitMs === 0) return takeWithin(session, waitMs);
+  for (let left = waitMs; left > 0; left -= WAIT_SLICE_MS) {
+    signal.throwIfAborted();
+    if (await takeWithin(session, Math.min(left, WAIT_SLICE_MS))) return true;
+  }
+  signal.throwIfAborted();
+  return false;
+}
+
+async function takeWithin(session: Session, waitMs: number): Promise<boolean> {
   if (waitMs === 0) {
     const { rows } = await sql<{ taken: boolean }>`
       select pg_try_advisory_lock(${LOCK_CLASS}, ${LOCK_OBJECT}) as taken`.execute(session.db);
@@ -153,7 +200,8 @@ async function take(session: Session, waitMs: number): Promise<boolean> {
     if (sqlState(error) === LOCK_NOT_AVAILABLE) return false;
     throw error;
   } finally {
-    await sql`select set_config('lock_timeout', '0', false)`.execute(session.db);
+    if (!session.lost.aborted)
+      await sql`select set_config('lock_timeout', '0', false)`.execute(session.db);
   }
 }
 
@@ -173,7 +221,10 @@ async function bumpFence(session: Session, runId: string): Promise<string> {
       message: 'ops.fence has no row',
       advice: 'Somebody deleted it. Run: insert into ops.fence (token) values (0);',
     });
-  await sql`update ops.runs set fence = ${token} where id = ${runId}`.execute(session.db);
+  // Another run may have taken this one for dead before it could say that it lives.
+  await sql`update ops.runs set fence = ${token}, status = 'running', finished_at = null where id = ${runId}`.execute(
+    session.db,
+  );
   return token;
 }
 

@@ -23,8 +23,14 @@ export function createLogger({ level, redactor, destination }: LogOptions): Logg
       base: null,
       timestamp: () => `,"ts":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      hooks: { streamWrite: (line) => redactor.text(line) },
+      hooks: { streamWrite: (line) => redactLine(line, redactor) },
     },
     destination ?? pino.destination({ dest: 2, sync: true }),
   );
+}
+
+/** Taken apart again, so that values under telling keys are seen, those of child loggers and errors too. */
+function redactLine(line: string, redactor: Redactor): string {
+  const parsed: unknown = JSON.parse(line);
+  return `${JSON.stringify(redactor.value(parsed))}\n`;
 }

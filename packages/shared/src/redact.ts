@@ -12,7 +12,13 @@ const IN_TEXT: readonly [RegExp, string][] = [
     /((?:access_token|appsecret_proof|client_secret|refresh_token|api_key|token|secret|password|signature|sig)=)[^&\s"'\\]+/gi,
     `$1${MASK}`,
   ],
+  [
+    /("(?:[\w-]*(?:token|secret|password|signature|api_?key)|authorization|cookie)"\s*:\s*")[^"]+/gi,
+    `$1${MASK}`,
+  ],
+  [/(\b(?:[\w-]*access-token|api-key)\s*:\s*)[^\s"',]+/gi, `$1${MASK}`],
   [/(bearer\s+)[\w.~+/=-]+/gi, `$1${MASK}`],
+  [/(basic\s+)[A-Za-z0-9+/]{16,}=*/gi, `$1${MASK}`],
   [/((?:postgres|postgresql|https?):\/\/[^:/?#\s"'@]*:)[^@\s"']+@/gi, `$1${MASK}@`],
   [/\b(?:shpat|shpca|shpss|shppa|sk_live|sk_test|rk_live|rk_test|whsec|phx|phc)_[\w-]{6,}/g, MASK],
 ];
@@ -40,18 +46,25 @@ export function createRedactor(secrets: readonly string[]): Redactor {
     return result;
   }
 
-  function walk(value: unknown): unknown {
-    if (typeof value === 'string') return text(value);
-    if (Array.isArray(value)) return value.map(walk);
-    if (value !== null && typeof value === 'object')
-      return Object.fromEntries(
-        Object.entries(value).map(([key, inner]) => [
-          text(key),
-          SECRET_KEY.test(key) && !HARMLESS_KEY.test(key) && typeof inner === 'string' ? MASK : walk(inner),
-        ]),
-      );
-    return value;
+  /** `secret` when the value stands under a telling key; `above` holds what it stands in, against circles. */
+  function walk(value: unknown, secret: boolean, above: readonly object[]): unknown {
+    if (typeof value === 'string') return secret ? MASK : text(value);
+    if (typeof value === 'bigint') return value.toString();
+    if (value === null || typeof value !== 'object') return value;
+    if (above.includes(value)) return '[circular]';
+    const path = [...above, value];
+    if (Array.isArray(value)) return value.map((inner) => walk(inner, secret, path));
+    if ('toJSON' in value && typeof value.toJSON === 'function') return walk(value.toJSON(), secret, path);
+    const own = Object.entries(value);
+    if (value instanceof Error)
+      own.unshift(['name', value.name], ['message', value.message], ['cause', value.cause]);
+    return Object.fromEntries(
+      own.map(([key, inner]: [string, unknown]) => [
+        text(key),
+        walk(inner, secret || (SECRET_KEY.test(key) && !HARMLESS_KEY.test(key)), path),
+      ]),
+    );
   }
 
-  return { text, value: <T>(value: T) => walk(value) as T };
+  return { text, value: <T>(value: T) => walk(value, false, []) as T };
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 
 import { sql } from 'kysely';
 
+import { encodeJson } from './copy-text.ts';
 import type { Database, Session, Transaction } from './db.ts';
 import type { Day, DayWindow } from './window.ts';
 
@@ -43,8 +44,8 @@ export async function quarantine(
   }));
   await sql`
     insert into ops.rejected_records (agent, account_id, stream, external_id, date, reasons, payload, run_id)
-    select distinct on (r.external_id, r.date) ${key.agent}, ${key.accountId}, ${key.stream}, r.external_id, r.date, r.reasons, r.payload, ${runId}::uuid
-    from jsonb_to_recordset(${JSON.stringify(rows).replaceAll(String.raw`\u0000`, '')}::jsonb) as r (external_id text, date date, reasons jsonb, payload jsonb)
+    select distinct on (r.external_id, r.date) ${key.agent}, ${key.accountId}, ${key.stream}, r.external_id, r.date, r.reasons, coalesce(r.payload, 'null'), ${runId}::uuid
+    from jsonb_to_recordset(${encodeJson(rows)}::jsonb) as r (external_id text, date date, reasons jsonb, payload jsonb)
     on conflict (agent, account_id, stream, external_id, date) do update
     set reasons = excluded.reasons, payload = excluded.payload, run_id = excluded.run_id, last_seen_at = now(), resolved_at = null`.execute(
     trx,
@@ -72,6 +73,18 @@ export async function resolveRejects(
   );
 }
 
+/** Resolves open rejects whose records could be mapped again. */
+export async function resolveReplayed(
+  trx: Transaction<Database>,
+  key: RejectKey,
+  options: { readonly runId: string; readonly ids: readonly string[] },
+): Promise<void> {
+  await sql`
+    update ops.rejected_records set resolved_at = now()
+    where agent = ${key.agent} and account_id = ${key.accountId} and stream = ${key.stream} and resolved_at is null
+      and run_id is distinct from ${options.runId}::uuid and id = any(${options.ids}::bigint[])`.execute(trx);
+}
+
 /** Whether an account has records set aside that nothing has resolved. */
 export async function hasOpenRejects(db: Session['db'], agent: string, accountId: string): Promise<boolean> {
   const row = await db
@@ -89,10 +102,10 @@ export async function hasOpenRejects(db: Session['db'], agent: string, accountId
 export async function listOpenRejects(
   db: Session['db'],
   key: RejectKey,
-): Promise<{ external_id: string; date: Day | null; payload: unknown }[]> {
+): Promise<{ id: string; external_id: string; date: Day | null; payload: unknown }[]> {
   return db
     .selectFrom('ops.rejected_records')
-    .select(['external_id', 'date', 'payload'])
+    .select(['id', 'external_id', 'date', 'payload'])
     .where('agent', '=', key.agent)
     .where('account_id', '=', key.accountId)
     .where('stream', '=', key.stream)

@@ -73,11 +73,16 @@ export async function runSource(
   work: Work,
 ): Promise<AgentResult[]> {
   const results: AgentResult[] = [];
-  for (const accountId of connector.accounts(config)) {
-    if (work.kind === 'backfill' && work.accountId !== undefined && work.accountId !== accountId) continue;
-    if (work.kind === 'replay' && !(await hasOpenRejects(run.session.db, connector.agent, accountId)))
-      continue;
-    results.push(...(await runAccount(run, connector, config, accountId, work)));
+  try {
+    for (const accountId of connector.accounts(config)) {
+      if (work.kind === 'backfill' && work.accountId !== undefined && work.accountId !== accountId) continue;
+      if (work.kind === 'replay' && !(await hasOpenRejects(run.session.db, connector.agent, accountId)))
+        continue;
+      results.push(...(await runAccount(run, connector, config, accountId, work)));
+    }
+  } catch (error) {
+    // Whatever the driver said first: without the database there is nothing to go on with, nor to record it in.
+    throw run.session.lost.aborted ? run.session.lost.reason : error;
   }
   return results;
 }
@@ -103,6 +108,7 @@ async function runAccount(
 
   for (const stream of connector.streams as readonly AnyStream[]) {
     const startedAt = new Date();
+    const callsBefore = { ...http.counts };
     const counts: StreamCounts = {
       read: 0,
       inserted: 0,
@@ -127,13 +133,8 @@ async function runAccount(
       else await readScheduled(job);
       if (wasPaused) await run.write((trx) => forget(trx, pauseKey));
     } catch (thrown) {
-      if (run.signal.aborted || thrown instanceof LockLostError || run.session.lost.aborted) {
-        throw run.session.lost.aborted
-          ? run.session.lost.reason
-          : run.signal.aborted
-            ? run.signal.reason
-            : thrown;
-      }
+      if (run.session.lost.aborted || thrown instanceof LockLostError) throw thrown;
+      if (run.signal.aborted) throw run.signal.reason;
       const error = toPipelineError(thrown);
       status = error instanceof AccountPausedError ? 'paused' : 'failed';
       failure = error;
@@ -162,9 +163,9 @@ async function runAccount(
           rows_unchanged: counts.unchanged,
           rows_deleted: counts.deleted,
           rows_rejected: counts.rejected,
-          api_calls: http.counts.apiCalls,
-          retries: http.counts.retries,
-          throttled_ms: Math.round(http.counts.throttledMs),
+          api_calls: http.counts.apiCalls - callsBefore.apiCalls,
+          retries: http.counts.retries - callsBefore.retries,
+          throttled_ms: Math.round(http.counts.throttledMs - callsBefore.throttledMs),
           metadata: {
             ...counts.metadata,
             ...(account

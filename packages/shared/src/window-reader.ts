@@ -7,9 +7,16 @@ import type { z } from 'zod';
 import type { Account, AnyConnector, AnyStream, Io, LoadRows } from './connector.ts';
 import { writeCoverage } from './coverage.ts';
 import type { Database, Transaction } from './db.ts';
-import { LockLostError, PipelineError } from './errors.ts';
+import { PipelineError } from './errors.ts';
 import type { LoadCounts, Loader, RecordKey } from './load.ts';
-import { fingerprintRecord, listOpenRejects, quarantine, type Reject, resolveRejects } from './rejects.ts';
+import {
+  fingerprintRecord,
+  listOpenRejects,
+  quarantine,
+  type Reject,
+  resolveRejects,
+  resolveReplayed,
+} from './rejects.ts';
 import type { RunContext } from './runner.ts';
 import type { DayWindow, InstantWindow } from './window.ts';
 
@@ -67,7 +74,7 @@ export function createWindowReader(options: {
       const rejects: Reject[] = [];
       for (const record of page) {
         const mapped = mapRecord(stream, record, account, run.reporting);
-        if (mapped.ok) await loader.add(mapped.rows);
+        if (mapped.ok) await loading(loader.add(mapped.rows));
         else rejects.push({ ...identify(stream, record), reasons: mapped.reasons, payload: record });
       }
       read += page.length;
@@ -78,7 +85,7 @@ export function createWindowReader(options: {
           date === undefined ? { externalId } : { externalId, date },
         ),
       );
-      if (rejects.length > 0) await run.write((trx) => quarantine(trx, rejectKey, rejects, runId));
+      if (rejects.length > 0) await runWrite((trx) => quarantine(trx, rejectKey, rejects, runId));
       run.progress({
         agent: connector.agent,
         accountId: account.id,
@@ -87,7 +94,7 @@ export function createWindowReader(options: {
         rowsRead: counts.read,
       });
     }
-    await loader.flush();
+    await loading(loader.flush());
     return { read, rejected };
   }
 
@@ -164,11 +171,15 @@ export function createWindowReader(options: {
 
   async function runWrite<T>(work: (trx: Transaction<Database>) => Promise<T>): Promise<T> {
     run.signal.throwIfAborted();
+    return loading(run.write(work));
+  }
+
+  /** What the database refuses is a failure of loading, whatever the driver calls it. */
+  async function loading<T>(work: Promise<T>): Promise<T> {
     try {
-      return await run.write(work);
+      return await work;
     } catch (error) {
-      if (error instanceof PipelineError || error instanceof LockLostError || run.session.lost.aborted)
-        throw error;
+      if (error instanceof PipelineError || run.session.lost.aborted) throw error;
       throw new PipelineError({
         type: 'load',
         message: `Loading ${stream.name} into ${stream.parent.table} failed: ${error instanceof Error ? error.message : String(error)}`,
@@ -195,10 +206,13 @@ export function createWindowReader(options: {
       await loader.clear();
       const still: Reject[] = [];
       const open = await listOpenRejects(run.session.db, rejectKey);
-      for (const { external_id, date, payload } of open) {
+      const mappedIds: string[] = [];
+      for (const { id, external_id, date, payload } of open) {
         const mapped = mapRecord(stream, payload, account, run.reporting);
-        if (mapped.ok) await loader.add(mapped.rows);
-        else
+        if (mapped.ok) {
+          await loading(loader.add(mapped.rows));
+          mappedIds.push(id);
+        } else
           still.push({
             externalId: external_id,
             ...(date === null ? {} : { date }),
@@ -206,13 +220,13 @@ export function createWindowReader(options: {
             payload,
           });
       }
-      await loader.flush();
+      await loading(loader.flush());
       counts.read += open.length;
       counts.rejected += still.length;
       await runWrite(async (trx) => {
         await quarantine(trx, rejectKey, still, runId);
         counts.rejected += await refuseForeignRows(trx);
-        await resolveRejects(trx, rejectKey, { runId, stage: `stage_${stream.parent.table}` });
+        await resolveReplayed(trx, rejectKey, { runId, ids: mappedIds });
         addCounts(await loader.apply(trx, { scope, runId }));
       });
     },

@@ -7,6 +7,7 @@ import { z } from 'zod';
 
 import { type Account, defineStream, type LoadRows } from '@floyo/shared/connector';
 import { PipelineError } from '@floyo/shared/errors';
+import { countText, dayText, decimalText, idText } from '@floyo/shared/schemas';
 import { addDays, type DayWindow, isDay } from '@floyo/shared/window';
 
 import type { MetaClient } from '../client.ts';
@@ -41,29 +42,25 @@ export const EFFECTIVE_STATUSES = [
 ] as const;
 
 // Every number of Meta is a text. What is zero is left out.
-const decimal = z.string().regex(/^\d+(\.\d+)?$/, 'is not a decimal number');
-const count = z.string().regex(/^\d+$/, 'is not a count');
-const id = z.string().regex(/^\d+$/, 'is not an id');
-const day = z.string().refine(isDay, 'is not a day');
-const actionSchema = z.looseObject({ action_type: z.string(), value: decimal });
+const actionSchema = z.looseObject({ action_type: z.string(), value: decimalText });
 type Action = z.infer<typeof actionSchema>;
 
 export const insightSchema = z.object({
-  account_id: id,
+  account_id: idText,
   account_currency: z.string(),
-  campaign_id: id,
+  campaign_id: idText,
   campaign_name: z.string().optional(),
-  adset_id: id,
+  adset_id: idText,
   adset_name: z.string().optional(),
-  ad_id: id,
+  ad_id: idText,
   ad_name: z.string().optional(),
-  date_start: day,
-  date_stop: day,
-  spend: decimal.default('0'),
-  impressions: count.default('0'),
-  clicks: count.default('0'),
-  inline_link_clicks: count.default('0'),
-  reach: count.optional(),
+  date_start: dayText,
+  date_stop: dayText,
+  spend: decimalText.default('0'),
+  impressions: countText.default('0'),
+  clicks: countText.default('0'),
+  inline_link_clicks: countText.default('0'),
+  reach: countText.optional(),
   actions: z.array(actionSchema).default([]),
   action_values: z.array(actionSchema).default([]),
   objective: z.string().optional(),

@@ -1,3 +1,4 @@
+/** Order records to rows: money with and without included tax, refunds, cancellations, days. */
 import { describe, expect, it } from 'vitest';
 
 import { type OrderRecord, orderRecordSchema } from './order-record.ts';

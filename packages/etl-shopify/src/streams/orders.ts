@@ -1,8 +1,9 @@
 /** The stream of orders, with their lines and refunds: found by processed_at for whole days, by updated_at for changes. */
+import { z } from 'zod';
+
 import { defineStream, type Io } from '@floyo/shared/connector';
 import { PipelineError } from '@floyo/shared/errors';
 import { type DayWindow, toInstants } from '@floyo/shared/window';
-import { z } from 'zod';
 
 import { readOrders } from '../read-orders.ts';
 import type { ShopifySession } from '../session.ts';

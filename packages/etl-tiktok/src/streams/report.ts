@@ -7,7 +7,8 @@ import { z } from 'zod';
 
 import { type Account, defineStream, type LoadRows } from '@floyo/shared/connector';
 import { PipelineError } from '@floyo/shared/errors';
-import { addDays, countDays, type DayWindow, isDay } from '@floyo/shared/window';
+import { countText, dayText, decimalText, idText } from '@floyo/shared/schemas';
+import { addDays, countDays, type DayWindow } from '@floyo/shared/window';
 
 import type { Parameters, TikTokClient } from '../client.ts';
 
@@ -40,28 +41,28 @@ const text = z
   .union([z.string(), z.number()])
   .nullish()
   .transform((value) => (value === null || value === undefined || value === '-' ? null : String(value)));
-const decimal = z.string().regex(/^\d+(\.\d+)?$/, 'is not a decimal number');
-const count = z.string().regex(/^\d+$/, 'is not a count');
-// A number in JSON may have lost digits: ids have more than 53 bits.
-const id = z.string().regex(/^\d+$/, 'is not an id');
 const day = z
   .string()
   .regex(/^\d{4}-\d{2}-\d{2}( 00:00:00)?$/, 'is not a day')
   .transform((value) => value.slice(0, 10))
-  .refine(isDay, 'is not a day');
+  .pipe(dayText);
 
-const dimensionsSchema = z.object({ ad_id_v2: id, stat_time_day: day });
+/** `-` is TikTok's null. */
+const orNull = <S extends z.ZodType>(schema: S) =>
+  z.preprocess((value) => (value === '-' ? null : value), schema);
+
+const dimensionsSchema = z.object({ ad_id_v2: idText, stat_time_day: day });
 export const reportSchema = z.object({
   dimensions: dimensionsSchema,
   metrics: z
     .object({
-      spend: text.pipe(decimal),
-      impressions: text.pipe(count),
-      clicks: text.pipe(count),
-      reach: text.pipe(count.nullable()),
-      campaign_id: id,
+      spend: orNull(decimalText),
+      impressions: orNull(countText),
+      clicks: orNull(countText),
+      reach: orNull(countText.nullish()).transform((value) => value ?? null),
+      campaign_id: idText,
       campaign_name: text,
-      adgroup_id: id,
+      adgroup_id: idText,
       adgroup_name: text,
       ad_name: text,
     })
@@ -185,7 +186,7 @@ function toSpendRow({ dimensions, metrics }: ReportRecord, session: TikTokSessio
 
 /** Null where TikTok gives none; anything but a number quarantines the record. */
 function readDecimal(metrics: Readonly<Record<string, unknown>>, name: string): string | null {
-  const value = decimal.nullable().safeParse(metrics[name] ?? null);
+  const value = decimalText.nullable().safeParse(metrics[name] ?? null);
   if (!value.success) throw new Error(`metrics.${name}: is not a decimal number`);
   return value.data;
 }

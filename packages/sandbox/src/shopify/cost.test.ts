@@ -1,3 +1,4 @@
+/** The cost model against figures of real answers. */
 import { Kind, parse } from 'graphql';
 import { expect, it } from 'vitest';
 

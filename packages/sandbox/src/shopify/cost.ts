@@ -3,6 +3,7 @@
  * 2 + ⌊2·ln(first)⌋ times its node. The actual cost counts what came back instead of what was asked for.
  */
 import {
+  type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
   getNamedType,
@@ -13,7 +14,6 @@ import {
   isInterfaceType,
   isObjectType,
   Kind,
-  type DocumentNode,
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
@@ -95,7 +95,8 @@ function nodeCost(walk: Walk, field: FieldNode, type: GraphQLCompositeType, node
   for (const child of fieldsOf(walk, field.selectionSet)) {
     if (child.name.value === 'nodes') cost += fieldCost(walk, child, type, wrap(child, node));
     if (child.name.value !== 'edges' || !isObjectType(type)) continue;
-    const edge = getNamedType(type.getFields()['edges']?.type);
+    const edges = type.getFields()['edges'];
+    const edge = edges === undefined ? undefined : getNamedType(edges.type);
     for (const inner of fieldsOf(walk, child.selectionSet))
       if (inner.name.value === 'node' && isObjectType(edge))
         cost += fieldCost(walk, inner, edge, wrap(inner, node));

@@ -1,3 +1,4 @@
+/** A shop from a CSV: orders, returns that find their order, and what is left out. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -79,9 +80,7 @@ describe('a shop from a CSV', () => {
   it('keeps the value of returns of each day and no id twice', () => {
     const orders = csv.world.candidates([], Number.POSITIVE_INFINITY);
     const refunds = orders.flatMap((candidate) => candidate.refunds);
-    expect(refunds.reduce((sum, refund) => sum + refund.total, 0)).toBe(
-      (4 * 2.55 + 3 * 2.55 + 1.95 + 3 * 1.5) * 10_000,
-    );
+    expect(refunds.reduce((sum, refund) => sum + refund.total, 0)).toBe(243_000);
     const ids = [
       ...refunds.map((refund) => refund.id),
       ...refunds.flatMap((refund) => refund.lines.map((line) => line.id)),

@@ -3,10 +3,10 @@
  * Every thirtieth day begins with an order of 120 lines; on every sixtieth, 60 of them come back in one refund.
  */
 import { createRandom } from '../core.ts';
-import { roundToCents } from './money.ts';
-import type { WorldLine, WorldOrder, WorldShipping, WorldShop } from './shop.ts';
-import { cancellation, type Life, lifeOf } from './order-life.ts';
 import { giftCard, productsOf, visits } from './catalogue.ts';
+import { roundToCents } from './money.ts';
+import { cancellation, type Life, lifeOf } from './order-life.ts';
+import type { WorldLine, WorldOrder, WorldShipping, WorldShop } from './shop.ts';
 
 const dayMs = 86_400_000;
 const usTaxRates = [0, 0.0625, 0.0725, 0.08875];

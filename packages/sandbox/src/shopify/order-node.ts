@@ -1,7 +1,7 @@
 /** An order, its lines and its refunds as GraphQL objects at the clock's now. */
 import { connect, type PageArguments } from './connection.ts';
 import { moneyBag } from './money.ts';
-import { requireScope, type RequestScope } from './scope.ts';
+import { type RequestScope, requireScope } from './scope.ts';
 import {
   cancelledBy,
   financialStatus,

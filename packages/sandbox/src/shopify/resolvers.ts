@@ -5,7 +5,7 @@ import { connect, type PageArguments } from './connection.ts';
 import { orderNode, refundNode } from './order-node.ts';
 import { type RequestScope, requireScope } from './scope.ts';
 import { parseOrderSearch } from './search.ts';
-import { financialStatus, totalsOf, updatedAt, type ShopWorld, type WorldOrder } from './shop.ts';
+import { financialStatus, type ShopWorld, totalsOf, updatedAt, type WorldOrder } from './shop.ts';
 import { supportedVersions } from './versions.ts';
 
 /** Without the scope read_all_orders an app sees the orders of so many days, and is not told. */

@@ -1,3 +1,4 @@
+/** The search text of orders. */
 import { expect, it } from 'vitest';
 
 import { parseOrderSearch } from './search.ts';

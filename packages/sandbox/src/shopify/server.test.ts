@@ -6,13 +6,19 @@ import { createClock, createFaults, createRequestLog, type VendorContext } from 
 import { createShopifyServer, shopifyAccess, type ShopifyServerOptions } from './server.ts';
 
 const shop = 'floyo-us.myshopify.com';
-const orderSchema = z.object({ id: z.string(), createdAt: z.string().default(''), updatedAt: z.string().default('') });
+const orderSchema = z.object({
+  id: z.string(),
+  createdAt: z.string().default(''),
+  updatedAt: z.string().default(''),
+});
 const answerSchema = z.looseObject({
   data: z
     .looseObject({
       orders: z
         .object({
-          pageInfo: z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() }).default({ hasNextPage: false, endCursor: null }),
+          pageInfo: z
+            .object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() })
+            .default({ hasNextPage: false, endCursor: null }),
           nodes: z.array(orderSchema),
         })
         .nullish(),
@@ -230,8 +236,11 @@ describe('cost', () => {
   });
 
   it('over 1,000 is refused for good', async () => {
+    const line =
+      'product { id } variant { id } taxLines { title } discountAllocations { allocationMethod: __typename }';
+    const lists = `lineItems(first: 250) { nodes { id ${line} } } shippingLines(first: 250) { nodes { id taxLines { title } } } refunds { refundLineItems(first: 250) { nodes { id } } }`;
     const answer = await ask(
-      '{ orders(first: 250) { nodes { id lineItems(first: 250) { nodes { id product { id } variant { id } taxLines { title } discountAllocations { allocatedAmountSet { shopMoney { amount } } } refundable: taxLines { rate } } } } } }',
+      `{ orders(first: 250) { nodes { id customer { id } attribution { handle } ${lists} } } }`,
     );
     expect(answer.errors?.[0]?.extensions?.code).toBe('MAX_COST_EXCEEDED');
   });

@@ -2,9 +2,6 @@
  * Shopify's Admin GraphQL API as far as a reader of orders sees it, executed by graphql-js on the official schema.
  * What it answers follows the vendor's documentation; README.md lists the traps that it keeps.
  */
-import type { Context } from 'hono';
-import { Hono } from 'hono';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import {
   type DocumentNode,
   executeSync,
@@ -14,6 +11,9 @@ import {
   parse,
   validate,
 } from 'graphql';
+import type { Context } from 'hono';
+import { Hono } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { z } from 'zod';
 
 import type { VendorContext } from '../core.ts';
@@ -25,8 +25,8 @@ import { describeCsvShop, readCsvShop } from './csv-shop.ts';
 import { type FaultAnswer, faultAnswer, mostCost, overCost, spoilOrders, throttledAnswer } from './faults.ts';
 import { createGrants, type Grants } from './grants.ts';
 import { rootOf } from './resolvers.ts';
-import type { RequestScope } from './scope.ts';
 import { adminSchema } from './schema.ts';
+import type { RequestScope } from './scope.ts';
 import type { ShopWorld, WorldShop } from './shop.ts';
 import { seededShops } from './shops.ts';
 import { servedVersion, supportedVersions } from './versions.ts';
@@ -54,6 +54,11 @@ const bodySchema = z.object({
   query: z.string(),
   variables: z.record(z.string(), z.unknown()).nullish(),
   operationName: z.string().nullish(),
+});
+const grantSchema = z.object({
+  grant_type: z.literal('client_credentials'),
+  client_id: z.string(),
+  client_secret: z.string(),
 });
 const missingScopeSchema = z.object({ scopes: z.array(z.string()) });
 
@@ -216,11 +221,10 @@ function scopesOf(context: VendorContext, target: { account: string; path: strin
 }
 
 async function grantToken(c: Context, grants: Grants, shops: ReadonlyMap<string, Shop>): Promise<Response> {
-  const form = await c.req.parseBody();
   const shop = c.req.param('shop') ?? '';
-  if (!shops.has(shop) || form['grant_type'] !== 'client_credentials')
-    return c.json({ error: 'invalid_request' }, 400);
-  const granted = grants.grant(shop, String(form['client_id']), String(form['client_secret']));
+  const form = grantSchema.safeParse(await c.req.parseBody());
+  if (!shops.has(shop) || !form.success) return c.json({ error: 'invalid_request' }, 400);
+  const granted = grants.grant(shop, form.data.client_id, form.data.client_secret);
   if (granted === undefined) return c.json({ error: 'application_cannot_be_found' }, 400);
   return c.json({ access_token: granted.token, scope: allScopes.join(','), expires_in: granted.expiresIn });
 }

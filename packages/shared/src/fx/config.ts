@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import { defineConfig, splitList } from '../config.ts';
+import { httpUrl } from '../schemas.ts';
 
 export interface FxConfig {
   /** `<base>/eurofxref-hist.zip`; without a slash at the end. */
@@ -30,9 +31,7 @@ export const fxConfig = defineConfig({
   optional: false,
   variables: {
     ECB_BASE_URL: {
-      schema: z
-        .url({ protocol: /^https?$/, error: 'must be a URL with http or https' })
-        .default('https://www.ecb.europa.eu/stats/eurofxref'),
+      schema: httpUrl.default('https://www.ecb.europa.eu/stats/eurofxref'),
       description: "where the European Central Bank's file of rates is: <base>/eurofxref-hist.zip",
       example: 'https://www.ecb.europa.eu/stats/eurofxref',
     },
