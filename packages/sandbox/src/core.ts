@@ -85,8 +85,8 @@ export interface VendorContext {
 /** Each vendor is a Hono app that is mounted under a prefix of its own. */
 export type VendorServer = (context: VendorContext) => Hono;
 
-/** A clock that stands at `now` (an ISO instant); without it at FLOYO_NOW, and without that it is the system's. */
-export function createClock(now: string | undefined = process.env['FLOYO_NOW']): SandboxClock {
+/** A clock that stands at `now` (an ISO instant); without it, it is the system's. */
+export function createClock(now?: string): SandboxClock {
   let fixed = now === undefined || now === '' ? undefined : Temporal.Instant.from(now);
   return {
     now: () => fixed ?? Temporal.Now.instant(),

@@ -15,13 +15,15 @@ import { createTikTokServer, tiktokToken } from './tiktok/server.ts';
 import { metaAccounts, tiktokAccounts } from './world/accounts.ts';
 
 export interface SandboxOptions {
-  /** The instant at which the clock stands; without it FLOYO_NOW, and without that the system clock. */
+  /** The instant at which the clock stands; without it the system clock. */
   now?: string;
   seed?: number;
   /** 0 (the default) takes a free one. */
   port?: number;
   /** One shop more (or in place of a seeded one), served from a CSV of order lines. */
   shopCsv?: { shop: string; path: string };
+  /** Told what a CSV became, and which of its lines no shop can have. */
+  report?: (text: string) => void;
 }
 
 export interface Sandbox {
@@ -51,7 +53,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     log: createRequestLog(),
     seed,
   };
-  const shop = options.shopCsv === undefined ? {} : { shopCsv: options.shopCsv };
+  const shop = {
+    ...(options.shopCsv === undefined ? {} : { shopCsv: options.shopCsv }),
+    ...(options.report === undefined ? {} : { report: options.report }),
+  };
   const app = new Hono();
   app.route('/_sandbox', createControlServer(context));
   for (const [prefix, createServer] of Object.entries(vendorServers))

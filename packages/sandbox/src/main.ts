@@ -1,5 +1,5 @@
 /** `pnpm sandbox`: starts the sandbox, prints how to point the pipeline at it, stays up until it is interrupted. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 
 import type { Sandbox, SandboxOptions } from './index.ts';
@@ -18,10 +18,10 @@ const program = new Command('sandbox')
   .exitOverride((stop) => process.exit(stop.exitCode === 0 ? 0 : 2))
   .description('Local servers that speak the protocols of Meta, TikTok, Shopify and the ECB.')
   .option('--port <number>', 'port on the loopback interface, 0 for a free one', readInteger, 4400)
-  .option(
-    '--now <instant>',
-    'an ISO instant at which the clock stands (default: FLOYO_NOW, else the system clock)',
-    readInstant,
+  .addOption(
+    new Option('--now <instant>', 'an ISO instant at which the clock stands (default: the system clock)')
+      .env('FLOYO_NOW')
+      .argParser(readInstant),
   )
   .option('--seed <number>', 'another world', readInteger, 7)
   .option('--shop-csv <file>', 'serve one shop more from a CSV of order lines; with --shop')
@@ -62,7 +62,11 @@ async function main(): Promise<void> {
   if ((options.shopCsv === undefined) !== (options.shop === undefined)) {
     program.error('--shop-csv and --shop go together.');
   }
-  const settings: SandboxOptions = { port: options.port, seed: options.seed };
+  const settings: SandboxOptions = {
+    port: options.port,
+    seed: options.seed,
+    report: (text) => process.stderr.write(`${text}\n`),
+  };
   if (options.now !== undefined) settings.now = options.now;
   if (options.shopCsv !== undefined && options.shop !== undefined) {
     settings.shopCsv = { shop: options.shop, path: options.shopCsv };

@@ -82,14 +82,26 @@ export function readConfig<Config>(section: ConfigSection<Config>, env: Env): Co
   return config;
 }
 
-/** The values of all secret variables that are set, comma lists taken apart too, for the redactor. */
+/** The values of all secret variables that are set, comma lists taken apart and URLs' passwords too, for the redactor. */
 export function secretValues(sections: readonly ConfigSection<unknown>[], env: Env): string[] {
   return sections
     .flatMap((section) => Object.entries(section.variables))
     .filter(([, variable]) => variable.secret === true)
     .flatMap(([name]) => [env[name] ?? '', ...(env[name] ?? '').split(',')])
+    .flatMap((value) => [value, ...urlPasswords(value.trim())])
     .map((value) => value.trim())
     .filter((value) => value !== '');
+}
+
+/** The password of a URL, as it stands there and decoded. */
+function urlPasswords(text: string): string[] {
+  if (!URL.canParse(text)) return [];
+  const { password } = new URL(text);
+  try {
+    return [password, decodeURIComponent(password)];
+  } catch {
+    return [password];
+  }
 }
 
 /** A comma list as an array without empty members. */

@@ -119,6 +119,52 @@ export interface Stream<Session extends Account, Raw> {
     /** The longest window that one `read` is asked for. */
     readonly maxWindowMs: number;
   };
+  /**
+   * The vendor's own totals of days that have ended, to compare with what is stored: `measures` are numeric columns of
+   * the parent table, or `rows` for their number. A day that the vendor leaves out has a total of 0.
+   */
+  readonly totals?: {
+    readonly measures: readonly string[];
+    readonly read: (
+      session: Session,
+      window: DayWindow,
+      io: Io,
+    ) => Promise<ReadonlyMap<Day, Readonly<Record<string, string>>>>;
+  };
+  /** The fields that records have, to notice when the vendor adds or drops some. */
+  readonly shape?: {
+    /** Names (dotted when nested) of the fields that a record holds. */
+    readonly fieldsOf: (record: unknown) => readonly string[];
+    /** Those that are known; another one is told once. */
+    readonly known: readonly string[];
+    /** Those that every record has; a missing one is told once. */
+    readonly always: readonly string[];
+  };
+  /** Told the windows of a backfill before they are read: may cut or join them, and start slow work ahead. */
+  readonly prepareBackfill?: (
+    session: Session,
+    windows: readonly DayWindow[],
+    io: Io,
+  ) => Promise<readonly DayWindow[]>;
+  /** Once a day: which records the vendor has, to find those that were missed, changed unseen, or deleted. */
+  readonly sweep?: {
+    /** How many days back, today included. */
+    readonly days: number;
+    /** Every record of whole days by its external_id and when it was last updated (an ISO instant). */
+    readonly readIds: (
+      session: Session,
+      window: DayWindow,
+      io: Io,
+    ) => AsyncIterable<readonly { readonly externalId: string; readonly updatedAt: string }[]>;
+    /** Whole records by external_id; one that is gone meanwhile is left out. */
+    readonly readRecords: (
+      session: Session,
+      externalIds: readonly string[],
+      io: Io,
+    ) => AsyncIterable<readonly unknown[]>;
+    /** A boolean column of the parent table: rows where it is false are read again however unchanged they look. */
+    readonly unfinished?: string;
+  };
   /** Pure: one record to rows. Throws to quarantine the record, its message being the reason. */
   readonly toRows: (record: Raw, session: Session, reporting: Reporting) => LoadRows;
 }
@@ -137,6 +183,16 @@ export interface Connector<Config, Session extends Account> {
   /** Asks the vendor about one account (zone, currency) and checks what must hold before reading it. */
   readonly open: (config: Config, accountId: string, io: Io) => Promise<Session>;
   readonly streams: readonly AnyStream[];
+  /** Checks one account for `doctor` without reading its data; errors of the vendor become findings too. */
+  readonly examine?: (config: Config, accountId: string, io: Io) => Promise<readonly Finding[]>;
+}
+
+/** What `doctor` found: `fix` says what to do, null when all is well. */
+export interface Finding {
+  readonly check: string;
+  readonly level: 'ok' | 'warning' | 'error';
+  readonly message: string;
+  readonly fix: string | null;
 }
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the only place where connectors of different types meet

@@ -50,11 +50,11 @@ export interface RunLock {
  * @throws ConfigError naming what to use instead.
  */
 export async function assertSessionMode(first: Session, second: Session): Promise<void> {
-  const seen: [Set<number>, Set<number>] = [new Set(), new Set()];
-  const check = (ofFirst: readonly number[], ofSecond: readonly number[]) => {
-    for (const pid of ofFirst) seen[0].add(pid);
-    for (const pid of ofSecond) seen[1].add(pid);
-    if (seen[0].size <= 1 && seen[1].size <= 1 && seen[0].isDisjointFrom(seen[1])) return;
+  const owners = new Map<number, Session>();
+  const check = (owner: Session, pid: number) => {
+    const known = owners.get(pid) === owner || (!owners.has(pid) && ![...owners.values()].includes(owner));
+    owners.set(pid, owner);
+    if (known) return;
     throw new ConfigError([
       {
         variable: 'DATABASE_URL',
@@ -65,12 +65,13 @@ export async function assertSessionMode(first: Session, second: Session): Promis
   };
   for (let attempt = 0; attempt < 4; attempt++) {
     // First without a transaction: behind a pooler with a single connection the other would wait for ever.
-    check([await backendPid(first.db)], [await backendPid(second.db)]);
+    check(first, await backendPid(first.db));
+    check(second, await backendPid(second.db));
     await second.db.transaction().execute(async (trx) => {
-      check([], [await backendPid(trx)]);
-      check([await backendPid(first.db)], []);
+      check(second, await backendPid(trx));
+      check(first, await backendPid(first.db));
     });
-    check([], [await backendPid(second.db)]);
+    check(second, await backendPid(second.db));
   }
 }
 
