@@ -73,6 +73,7 @@ export async function demoCommand(base: App, options: { readonly keep?: boolean 
     [
       ...documents.map((document) => formatRun(document, base.streams)),
       '',
+      `Daily metrics, amounts in ${second.settings.config.reporting.currency}:`,
       formatMetrics(metrics),
       '',
       `Look around: FLOYO_HOME=${home} pnpm floyo status`,
@@ -108,7 +109,7 @@ async function readMetrics({ session }: Database, since: string): Promise<Metric
   const { rows } = await sql<{ date: string; status: string; values: Record<string, string | null> }>`
     select date,
       case when bool_or(status = 'incomplete') then 'incomplete' when bool_or(status = 'provisional') then 'provisional' else 'final' end as status,
-      jsonb_object_agg(metric, round(value, 2)::text) as values
+      jsonb_object_agg(metric, case when unit = 'count' then round(value) else round(value, 2) end::text) as values
     from daily_metrics where dimensions = '{}' and metric = any (${sql.val([...SHOWN])}) and date > ${since}::date
     group by date order by date`.execute(session.db);
   return rows;

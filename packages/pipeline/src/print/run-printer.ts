@@ -4,6 +4,7 @@
  */
 import type { AgentResult } from '@floyo/shared/ledger';
 import type { ProgressEvent } from '@floyo/shared/runner';
+import { addDays, isDay } from '@floyo/shared/window';
 
 import type { RunDocument, RunWatcher } from '../run.ts';
 import { formatCount, formatDuration, formatTable, paint } from './style.ts';
@@ -91,7 +92,7 @@ export function formatRun(document: RunDocument, { stdout }: Streams): string {
     'account',
     'status',
     'from',
-    'to',
+    'through',
     'read',
     'new',
     'changed',
@@ -106,7 +107,7 @@ export function formatRun(document: RunDocument, { stdout }: Streams): string {
     agent.account_id ?? '',
     agent.status,
     shortInstant(agent.window_from),
-    shortInstant(agent.window_to),
+    lastRead(agent.window_to),
     formatCount(agent.rows_read),
     formatCount(agent.rows_inserted),
     formatCount(agent.rows_updated),
@@ -130,6 +131,11 @@ export function formatRun(document: RunDocument, { stdout }: Streams): string {
     );
   lines.push(...document.warnings.map((warning) => paint('yellow', `! ${warning}`, stdout)));
   return lines.join('\n');
+}
+
+/** The end of a window as people say it: the last day that was read, not the first that was not. */
+function lastRead(to: string | null): string {
+  return to !== null && isDay(to) ? addDays(to, -1) : shortInstant(to);
 }
 
 function shortInstant(text: string | null): string {
