@@ -11,6 +11,7 @@ import { isDay } from '@floyo/shared/window';
 import { type App, createApp, type World } from './app.ts';
 import { backfillCommand } from './commands/backfill.ts';
 import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { etlCommand } from './commands/etl.ts';
 import { metricsCommand } from './commands/metrics.ts';
 import { migrateCommand } from './commands/migrate.ts';
@@ -32,7 +33,10 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
     async (...rest: Arguments) => {
       exitCode = await command(createApp(world, argv.includes('--json')), ...rest);
     };
-  const program = createProgram(action, world);
+  const doctor = async () => {
+    exitCode = await doctorCommand(world, argv.includes('--json'));
+  };
+  const program = createProgram(action, doctor, world);
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return exitCode;
@@ -50,7 +54,7 @@ type Action = <Arguments extends unknown[]>(
   command: (app: App, ...rest: Arguments) => Promise<number>,
 ) => (...rest: Arguments) => Promise<void>;
 
-function createProgram(action: Action, { streams }: World): Command {
+function createProgram(action: Action, doctor: () => Promise<void>, { streams }: World): Command {
   const json = ['--json', 'one JSON document on standard output, logs on standard error'] as const;
   const wait = () =>
     new Option('--wait <duration>', 'how long to wait for the lock, e.g. 90s, 10m, 1h')
@@ -67,6 +71,11 @@ function createProgram(action: Action, { streams }: World): Command {
     .description('apply the migrations')
     .option(...json)
     .action(action(migrateCommand));
+  program
+    .command('doctor')
+    .description('check configuration, database and every account, and say what to do')
+    .option(...json)
+    .action(doctor);
   program
     .command('run')
     .description('one pipeline run: every configured source in order, then metrics')

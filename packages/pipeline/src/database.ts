@@ -87,6 +87,15 @@ async function requireSchema(session: Session): Promise<void> {
       ],
       'schema',
     );
+  const { rows } = await sql<{ hidden: boolean; role: string }>`
+    select row_security_active('public.spend') as hidden, current_user::text as role`.execute(session.db);
+  if (rows[0]?.hidden === true)
+    throw new ConfigError([
+      {
+        variable: 'DATABASE_URL',
+        message: `the role ${rows[0].role} is subject to row level security and would see no rows: use the role that ran the migrations (Supabase: postgres)`,
+      },
+    ]);
 }
 
 /** The stored days and values belong to one zone and currency; another environment must not mix in its own. */

@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely';
 
-import type { AnyConnector, AnyStream } from '@floyo/shared/connector';
+import type { AnyConnector } from '@floyo/shared/connector';
 import type { Session } from '@floyo/shared/db';
 import type { AgentResult, RunKind } from '@floyo/shared/ledger';
 import type { Work } from '@floyo/shared/runner';
@@ -34,7 +34,7 @@ export async function dryRun(app: App, request: DryRunRequest): Promise<number> 
       const timezone =
         (await lastTimezone(database.session, connector, accountId)) ??
         app.settings.config.reporting.timezone;
-      for (const stream of connector.streams as readonly AnyStream[]) {
+      for (const stream of connector.streams) {
         const input = {
           connector,
           stream,

@@ -111,6 +111,7 @@ export async function runPipeline(world: RunWorld, request: RunRequest): Promise
     now: clockOf(settings.config.now),
     reporting: settings.config.reporting,
     http: settings.config.http,
+    warn: (message) => warnings.push(message),
     progress: (event) => world.watcher.progress(event),
     ...(request.kind === 'backfill' ? { betweenWindows: () => lock.yieldToWaiters() } : {}),
   };
@@ -304,8 +305,6 @@ function warningsOf(agents: readonly AgentResult[]): string[] {
   return agents.flatMap((agent) => {
     const where = `${agent.agent} ${agent.account_id ?? ''}`.trim();
     if (agent.status === 'paused') return [`${where}: ${agent.error?.message ?? 'paused'}`];
-    if (agent.rows_rejected > 0)
-      return [`${where}: ${agent.rows_rejected} records were set aside; \`floyo rejects list\` shows why`];
     return [];
   });
 }

@@ -36,26 +36,37 @@ export const SECTIONS: readonly { readonly title: string; readonly section: Conf
   { title: 'stripe', section: stripeConfig },
 ];
 
-/**
- * Reads the whole environment.
- * @throws ConfigError with the problems of every source at once.
- */
-export function readSettings(env: Env): Settings {
-  const problems: ConfigProblem[] = [];
+/** Reads the whole environment and lists every problem; what is right can be used all the same. */
+export function inspectSettings(env: Env): {
+  readonly config: PipelineConfig | undefined;
+  readonly sources: readonly ConfiguredSource[];
+  readonly problems: readonly ConfigProblem[];
+} {
   const own = pipelineConfig.read(env);
-  problems.push(...own.problems);
+  const problems = [...own.problems];
   const sources: ConfiguredSource[] = [];
   for (const connector of CONNECTORS) {
     const read = connector.config.read(env);
     problems.push(...read.problems);
     if (read.config !== undefined) sources.push({ connector, config: read.config });
   }
-  const stripe = stripeConfig.read(env);
-  problems.push(...stripe.problems);
-  if (own.config === undefined || problems.length > 0) throw new ConfigError(problems);
-  const notices = stripe.config ? ['Stripe is configured, but nothing reads it yet.'] : [];
-  const fixedRates = fx.config.read(env).config?.fixedRates ?? {};
-  return { config: own.config, sources, fixedRates, notices };
+  problems.push(...stripeConfig.read(env).problems);
+  return { config: own.config, sources, problems };
+}
+
+/**
+ * Reads the whole environment.
+ * @throws ConfigError with the problems of every source at once.
+ */
+export function readSettings(env: Env): Settings {
+  const { config, sources, problems } = inspectSettings(env);
+  if (config === undefined || problems.length > 0) throw new ConfigError(problems);
+  return {
+    config,
+    sources,
+    fixedRates: fx.config.read(env).config?.fixedRates ?? {},
+    notices: stripeConfig.read(env).config ? ['Stripe is configured, but nothing reads it yet.'] : [],
+  };
 }
 
 /** Every secret value of the environment, for the redactor; works on a broken environment too. */

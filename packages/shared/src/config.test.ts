@@ -7,7 +7,10 @@ import { ConfigError } from './errors.ts';
 const section = defineConfig({
   variables: {
     SHOP_TOKEN: { description: 'the token', secret: true, schema: z.string() },
-    SHOP_COUNT: { description: 'a count', schema: z.string().regex(/^\d+$/, 'must be a number').transform(Number) },
+    SHOP_COUNT: {
+      description: 'a count',
+      schema: z.string().regex(/^\d+$/, 'must be a number').transform(Number),
+    },
     SHOP_ZONE: { description: 'a zone', schema: z.string().default('UTC') },
   },
   optional: true,

@@ -11,7 +11,9 @@ let session: Session;
 beforeAll(async () => {
   database = await createTestDatabase({ empty: true });
   session = await connect(database.url);
-  await sql`create table rubbish (id int, plain text, doc jsonb, amount numeric, flag boolean)`.execute(session.db);
+  await sql`create table rubbish (id int, plain text, doc jsonb, amount numeric, flag boolean)`.execute(
+    session.db,
+  );
 });
 
 afterAll(async () => {
@@ -28,14 +30,30 @@ async function roundTrip(rows: readonly Readonly<Record<string, unknown>>[]) {
     `copy rubbish (${COLUMNS.join(', ')}) from stdin`,
     rows.map((row) => encodeRow(COLUMNS, row)).join(''),
   );
-  const result = await sql<{ id: number; plain: string | null; doc: unknown; amount: string | null; flag: boolean }>`
+  const result = await sql<{
+    id: number;
+    plain: string | null;
+    doc: unknown;
+    amount: string | null;
+    flag: boolean;
+  }>`
     select * from rubbish order by id`.execute(session.db);
   return result.rows;
 }
 
 const TEXTS = [
-  ...['tab\there', 'line\nbreak', 'carriage\rreturn', 'back\\slash', '\\N', '\\.', '\\', "it's \"quoted\""],
-  ...['', ' ', 'emoji 👩‍👩‍👧 é ñ 漢字', '\b\f\v', '\\t is no tab', '\\u0000 is no NUL', '{"a": 1}', ',;|', 'NULL'],
+  ...['tab\there', 'line\nbreak', 'carriage\rreturn', 'back\\slash', '\\N', '\\.', '\\', 'it\'s "quoted"'],
+  ...[
+    '',
+    ' ',
+    'emoji 👩‍👩‍👧 é ñ 漢字',
+    '\b\f\v',
+    '\\t is no tab',
+    '\\u0000 is no NUL',
+    '{"a": 1}',
+    ',;|',
+    'NULL',
+  ],
   ...['\u2028\u2029', '\uFEFF', '\u0085', '\x7F\x01'],
 ];
 
@@ -62,7 +80,13 @@ test('what Postgres can store nowhere is taken out, and only that', async () => 
 });
 
 test('numbers stay the text they are, however long', async () => {
-  const amounts = ['12345678901234567890.123456789012345678', '0.10', '-0.000000000000000000001', '1e3', 9007199254740993n];
+  const amounts = [
+    '12345678901234567890.123456789012345678',
+    '0.10',
+    '-0.000000000000000000001',
+    '1e3',
+    9007199254740993n,
+  ];
   const rows = await roundTrip(amounts.map((amount, id) => ({ id, amount, flag: id % 2 === 0 })));
   expect(rows.map((row) => row.amount)).toEqual([
     '12345678901234567890.123456789012345678',

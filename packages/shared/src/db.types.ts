@@ -118,6 +118,7 @@ export interface Orders {
   item_count: number;
   synced_at: Generated<string>;
   run_id: string | null;
+  attribution_ready: Generated<boolean>;
 }
 
 export interface Refunds {

@@ -133,7 +133,9 @@ describe('I6: retries', () => {
     expect((await client().request(ask(flaky.url, more))).json).toEqual({ ok: true });
     expect(flaky.times).toHaveLength(3);
     const dead = await startVendor(broken);
-    const error = await client().request(ask(dead.url, more)).catch((thrown: unknown) => thrown);
+    const error = await client()
+      .request(ask(dead.url, more))
+      .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ type: 'upstream', retryable: true });
     expect(String(error)).toMatch(message);
     expect(`${String(error)}${JSON.stringify(error)}`).not.toContain('hidden123');
@@ -153,7 +155,9 @@ describe('I6: retries', () => {
 describe('I6: throttling', () => {
   test("a vendor's wait is kept and is no retry", async () => {
     const { url, times } = await startVendor((response, index, request) =>
-      index < 5 ? response.writeHead(429, { 'retry-after-ms': '12' }).end('{}') : ok(response, index, request),
+      index < 5
+        ? response.writeHead(429, { 'retry-after-ms': '12' }).end('{}')
+        : ok(response, index, request),
     );
     vi.spyOn(Math, 'random').mockReturnValue(0);
     const http = client();
@@ -179,7 +183,9 @@ describe('I6: throttling', () => {
     );
     vi.spyOn(Math, 'random').mockReturnValue(0);
     const before = performance.now();
-    const error = await client().request(ask(url)).catch((thrown: unknown) => thrown);
+    const error = await client()
+      .request(ask(url))
+      .catch((thrown: unknown) => thrown);
     expect(performance.now() - before).toBeLessThan(1_000);
     expect(error).toBeInstanceOf(AccountPausedError);
     expect(error).toMatchObject({ type: 'rate_limit', severity: 'P2', until: '2026-11-21T10:00:00.000Z' });
@@ -188,7 +194,9 @@ describe('I6: throttling', () => {
 
   test('waits add up over the calls of an account', async () => {
     const { url } = await startVendor((response, index, request) =>
-      index % 2 === 0 ? response.writeHead(429, { 'retry-after-ms': '10' }).end('{}') : ok(response, index, request),
+      index % 2 === 0
+        ? response.writeHead(429, { 'retry-after-ms': '10' }).end('{}')
+        : ok(response, index, request),
     );
     vi.spyOn(Math, 'random').mockReturnValue(0);
     const http = client({ waitBudgetMs: 25 });

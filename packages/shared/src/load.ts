@@ -6,7 +6,7 @@
 import { type RawBuilder, sql } from 'kysely';
 
 import type { AnyStream, ChildTable, LoadRows, LoadTable } from './connector.ts';
-import { encodeRow } from './copy-text.ts';
+import { encodeJson, encodeRow } from './copy-text.ts';
 import type { Database, Session, Transaction } from './db.ts';
 import type { DayWindow } from './window.ts';
 
@@ -38,13 +38,15 @@ export interface Loader {
   flush(): Promise<void>;
   /** Takes rows out of the stage whose id another account holds, and returns them. */
   takeForeignRows(trx: Transaction<Database>, scope: Readonly<Record<string, string>>): Promise<ForeignRow[]>;
-  /** Moves the staged rows into place, children with their parents. With `replace`, rows of these days that are not staged go. */
+  /** Moves the staged rows into place, children with their parents. With `replace`, rows of these days that are
+   * not staged go; with `gone`, these records unless they are staged. */
   apply(
     trx: Transaction<Database>,
     options: {
       readonly scope: Readonly<Record<string, string>>;
       readonly runId: string;
       readonly replace?: { readonly window: DayWindow; readonly keep: readonly RecordKey[] };
+      readonly gone?: readonly string[];
     },
   ): Promise<LoadCounts>;
 }
@@ -167,19 +169,29 @@ export async function createLoader(session: Session, stream: AnyStream): Promise
     async takeForeignRows(trx, scope) {
       const columns = Object.keys(scope);
       if (columns.length === 0) return [];
+      // An id has one holder, so that one of its stored rows tells: `limit` makes it an index lookup for each id, where
+      // a join would read the whole table.
       const { rows } = await sql<{ external_id: string; row: unknown }>`
-        delete from ${sql.ref(parentStage)} s
-        where exists (select 1 from ${sql.table(stream.parent.table)} t
-          where t.external_id = s.external_id and not (${matches(scope, 't')}))
+        with held as materialized (
+          select ids.external_id from (select distinct external_id from ${sql.ref(parentStage)}) ids
+          cross join lateral (
+            select (${scopeCondition(scope, 't')}) as own from ${sql.table(stream.parent.table)} t
+            where t.external_id = ids.external_id order by t.date desc limit 1) holder
+          where not holder.own
+        )
+        delete from ${sql.ref(parentStage)} s where s.external_id in (select external_id from held)
         returning s.external_id, to_jsonb(s) - '_seq' as row`.execute(trx);
       if (rows.length > 0) await dropStagedChildrenOfMissing(trx);
       return rows.map((row) => ({ externalId: row.external_id, row: row.row }));
     },
 
-    async apply(trx, { scope, runId, replace }) {
+    async apply(trx, { scope, runId, replace, gone = [] }) {
       await dropSupersededVersions(trx);
       const counts: LoadCounts = { inserted: 0, updated: 0, unchanged: 0, deleted: 0 };
-      if (replace !== undefined) counts.deleted += await deleteVanished(trx, stream, scope, replace);
+      if (replace !== undefined)
+        counts.deleted += await deleteUnstaged(trx, stream, scope, vanishedFrom(replace));
+      if (gone.length > 0)
+        counts.deleted += await deleteUnstaged(trx, stream, scope, sql`t.external_id = any (${gone})`);
       if (stream.parent.newerThan !== undefined) {
         const newer = sql.ref(stream.parent.newerThan);
         const { rows } = await sql`
@@ -201,17 +213,30 @@ export async function createLoader(session: Session, stream: AnyStream): Promise
   };
 }
 
-/** Deletes the account's rows of the window that the vendor no longer has, with their children. */
-async function deleteVanished(
+/** The stored rows of the window, less those whose record was rejected: it exists at the vendor. */
+function vanishedFrom({
+  window,
+  keep,
+}: {
+  readonly window: DayWindow;
+  readonly keep: readonly RecordKey[];
+}): RawBuilder<unknown> {
+  const kept = encodeJson(
+    keep.map(({ externalId, date }) => ({ external_id: externalId, date: date ?? null })),
+  );
+  return sql`t.date >= ${window.from}::date and t.date < ${window.to}::date
+    and not exists (select 1 from jsonb_to_recordset(${kept}::jsonb) as k (external_id text, date date)
+      where k.external_id = t.external_id and coalesce(k.date, t.date) = t.date)`;
+}
+
+/** Deletes the account's rows that meet the condition and are not staged, with their children; returns how many went. */
+async function deleteUnstaged(
   trx: Transaction<Database>,
   stream: AnyStream,
   scope: Readonly<Record<string, string>>,
-  { window, keep }: { readonly window: DayWindow; readonly keep: readonly RecordKey[] },
+  condition: RawBuilder<unknown>,
 ): Promise<number> {
   const { table, key } = stream.parent;
-  const kept = JSON.stringify(
-    keep.map(({ externalId, date }) => ({ external_id: externalId, date: date ?? null })),
-  );
   const children = stream.children.map(
     (child: ChildTable, index: number) =>
       sql`, ${sql.ref(`child_${index}`)} as (delete from ${sql.table(child.table)}
@@ -223,10 +248,8 @@ async function deleteVanished(
   const { rows } = await sql<{ count: number }>`
     with gone as (
       delete from ${sql.table(table)} t
-      where ${matches(scope, 't')} and t.date >= ${window.from}::date and t.date < ${window.to}::date
+      where ${scopeCondition(scope, 't')} and ${condition}
         and not exists (select 1 from ${sql.ref(`stage_${table}`)} s where ${sameKey(key, 's', 't')})
-        and not exists (select 1 from jsonb_to_recordset(${kept}::jsonb) as k (external_id text, date date)
-          where k.external_id = t.external_id and coalesce(k.date, t.date) = t.date)
       returning t.external_id
     )${sql.join(children, sql``)}
     select ((select count(*) from gone)${sql.join(childCounts, sql``)})::int as count`.execute(trx);
@@ -303,7 +326,8 @@ function sameKey(key: readonly string[], left: string, right: string): RawBuilde
   );
 }
 
-function matches(scope: Readonly<Record<string, string>>, alias: string): RawBuilder<unknown> {
+/** Whose rows these are, as a condition on the table called `alias`. */
+export function scopeCondition(scope: Readonly<Record<string, string>>, alias: string): RawBuilder<unknown> {
   const conditions = Object.entries(scope).map(
     ([column, value]) => sql`${sql.ref(`${alias}.${column}`)} = ${value}`,
   );

@@ -16,7 +16,7 @@ const LOCK_OBJECT = 1;
 const LOCK_NOT_AVAILABLE = '55P03';
 const SERIALIZATION_FAILURE = '40001';
 /** How late a run that waits for the lock notices that it was stopped. */
-const WAIT_SLICE_MS = 1_000;
+const WAIT_SLICE_MS = 500;
 
 /** Runs `work` in a transaction that holds the fence. Throws LockLostError when another run has taken over. */
 export type Write = <T>(
@@ -201,8 +201,7 @@ async function takeWithin(session: Session, waitMs: number): Promise<boolean> {
     if (sqlState(error) === LOCK_NOT_AVAILABLE) return false;
     throw error;
   } finally {
-    if (!session.lost.aborted)
-      await sql`select set_config('lock_timeout', '0', false)`.execute(session.db);
+    if (!session.lost.aborted) await sql`select set_config('lock_timeout', '0', false)`.execute(session.db);
   }
 }
 

@@ -8,7 +8,10 @@ const today = '2026-11-21';
 const runId = 'r1';
 
 /** Coverage of days, read on a day (`final` as the ledger would tell it for a 3-day restatement). */
-function covered(window: DayWindow, options: { readOn?: string; run?: string; final?: boolean } = {}): CoveredDay[] {
+function covered(
+  window: DayWindow,
+  options: { readOn?: string; run?: string; final?: boolean } = {},
+): CoveredDay[] {
   const { readOn = today, run = runId } = options;
   return listDays(window).map((day) => ({
     day,

@@ -68,7 +68,13 @@ describe('I12: values', () => {
   });
 
   test('other values stay, also those that JSON could not take', () => {
-    const circle: Record<string, unknown> = { count: 1, big: 2n, at: new Date(0), none: null, next_page_token: 'p2' };
+    const circle: Record<string, unknown> = {
+      count: 1,
+      big: 2n,
+      at: new Date(0),
+      none: null,
+      next_page_token: 'p2',
+    };
     circle['self'] = circle;
     expect(redactor.value(circle)).toEqual({
       count: 1,
@@ -111,8 +117,14 @@ test('I12: the secrets of the configuration are known, lists taken apart and pas
     optional: true,
     build: (values) => values,
   });
-  const env = { TOKENS: 'first-secret, second-secret', DATABASE_URL: 'postgres://u:p%40ssword@h/db', PLAIN: 'plain' };
+  const env = {
+    TOKENS: 'first-secret, second-secret',
+    DATABASE_URL: 'postgres://u:p%40ssword@h/db',
+    PLAIN: 'plain',
+  };
   const secrets = secretValues([section], env);
-  expect(secrets).toEqual(expect.arrayContaining(['first-secret', 'second-secret', 'p%40ssword', 'p@ssword']));
+  expect(secrets).toEqual(
+    expect.arrayContaining(['first-secret', 'second-secret', 'p%40ssword', 'p@ssword']),
+  );
   expect(secrets).not.toContain('plain');
 });

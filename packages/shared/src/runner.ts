@@ -1,36 +1,20 @@
 /**
- * Runs one source: for every account and stream it plans windows, reads pages, validates, maps, stages, and commits rows,
- * coverage and cursor of a window in one transaction. Knows Postgres through the loader and no vendor.
- * A failing account is recorded and the next one goes on.
+ * Runs one source: opens every account, has its streams read, and writes what came of it into the ledger. A failing
+ * account is recorded and the next one goes on. Knows no vendor.
  */
 import { Temporal } from 'temporal-polyfill';
 
-import type { Account, AnyConnector, AnyStream, Io, Reporting } from './connector.ts';
+import type { Account, AnyConnector, Io, Reporting } from './connector.ts';
 import type { Session } from './db.ts';
-import {
-  AccountPausedError,
-  LockLostError,
-  PipelineError,
-  toPipelineError,
-  WindowTooLargeError,
-} from './errors.ts';
+import { AccountPausedError, LockLostError, toPipelineError } from './errors.ts';
 import { createHttpClient } from './http.ts';
 import type { AgentResult, Ledger, ResultStatus } from './ledger.ts';
-import { createLoader } from './load.ts';
 import type { Write } from './lock.ts';
 import type { Logger } from './log.ts';
 import { hasOpenRejects } from './rejects.ts';
 import { forget, recall, remember, type StateKey } from './state.ts';
-import {
-  backfillKey,
-  calendarOf,
-  cursorKey,
-  planBackfillOf,
-  type PlanInput,
-  planScheduled,
-} from './stream-plan.ts';
-import { addDays, dayOf, type DayWindow, halve } from './window.ts';
-import { createWindowReader, type StreamCounts, type WindowReader } from './window-reader.ts';
+import { createReading, readStream } from './stream-reader.ts';
+import type { DayWindow } from './window.ts';
 
 /** What a run gives to the sources that it runs. */
 export interface RunContext {
@@ -44,6 +28,8 @@ export interface RunContext {
   readonly http: { readonly retryBaseMs: number; readonly waitBudgetMs: number };
   /** Told after every page and window, for people who watch. */
   readonly progress: (event: ProgressEvent) => void;
+  /** Told what people should know although nothing failed. */
+  readonly warn: (message: string) => void;
   /** Called between windows: a backfill lets others have the lock here. */
   readonly betweenWindows?: () => Promise<unknown>;
 }
@@ -106,31 +92,17 @@ async function runAccount(
   const results: AgentResult[] = [];
   let account: Account | undefined;
 
-  for (const stream of connector.streams as readonly AnyStream[]) {
+  for (const stream of connector.streams) {
     const startedAt = new Date();
     const callsBefore = { ...http.counts };
-    const counts: StreamCounts = {
-      read: 0,
-      inserted: 0,
-      updated: 0,
-      unchanged: 0,
-      deleted: 0,
-      rejected: 0,
-      metadata: {},
-    };
-    const span: { from: string | null; to: string | null } = { from: null, to: null };
+    const reading = createReading();
+    const { counts, span } = reading;
     let status: ResultStatus = 'succeeded';
     let failure: unknown;
     try {
       const wasPaused = await refusePaused(run, pauseKey, accountId);
       account ??= (await connector.open(config, accountId, io)) as Account;
-      const input = { connector, stream, account, reporting: run.reporting, now: run.now() };
-      const loader = await createLoader(run.session, stream);
-      const reader = createWindowReader({ run, connector, stream, account, io, counts, loader });
-      const job = { run, input, reader, counts, span };
-      if (work.kind === 'backfill') await readBackfill(job, work.window);
-      else if (work.kind === 'replay') await reader.replay();
-      else await readScheduled(job);
+      await readStream({ run, connector, stream, account, io, work }, reading);
       if (wasPaused) await run.write((trx) => forget(trx, pauseKey));
     } catch (thrown) {
       if (run.session.lost.aborted || thrown instanceof LockLostError) throw thrown;
@@ -176,20 +148,12 @@ async function runAccount(
         failure,
       ),
     );
-    if (counts.rejected > 0 && status === 'succeeded')
-      await run.ledger.writeError({ agent: connector.agent, accountId }, rejectsWarning(stream.name, counts));
+    for (const warning of reading.warnings) {
+      run.warn(`${connector.agent} ${accountId}: ${warning.message}`);
+      await run.ledger.writeError({ agent: connector.agent, accountId }, warning);
+    }
   }
   return results;
-}
-
-function rejectsWarning(stream: string, counts: StreamCounts): PipelineError {
-  return new PipelineError({
-    type: 'rejects',
-    severity: 'P2',
-    message: `${counts.rejected} of ${counts.read} records of ${stream} were set aside`,
-    advice:
-      '`floyo rejects list` shows them with their reasons; after a fix `floyo rejects replay` loads them.',
-  });
 }
 
 /**
@@ -212,83 +176,4 @@ async function rememberPause(run: RunContext, pauseKey: StateKey, until: string)
     const before = await recall(trx, pauseKey);
     if (before?.value !== until) await remember(trx, pauseKey, until, before?.version ?? 0);
   });
-}
-
-/** What the reading of one stream of one account works on. */
-interface Job {
-  readonly run: RunContext;
-  readonly input: PlanInput;
-  readonly reader: WindowReader;
-  readonly counts: StreamCounts;
-  readonly span: { from: string | null; to: string | null };
-}
-
-/** A scheduled run: days that are due, then changes since the cursor. The cursor commits with the first window. */
-async function readScheduled(job: Job): Promise<void> {
-  const { run, input, reader } = job;
-  const { stream } = input;
-  const key = cursorKey(input);
-  const plan = await planScheduled(run.session.db, input);
-  let { cursor, version } = plan;
-  await readWindows(job, plan.days, async (trx) => {
-    if (version === 0) version = await remember(trx, key, cursor, 0);
-  });
-  const calendar = calendarOf(input);
-  const coveredFrom = dayOf(cursor.covered_to ?? run.now(), calendar);
-  for (const [index, window] of plan.changes.entries()) {
-    const caughtUp = index === plan.changes.length - 1;
-    cursor = { ...cursor, synced_to: window.to, ...(caughtUp ? { covered_to: window.to } : {}) };
-    const overlapMs = stream.changes?.overlapMs ?? 0;
-    const from = Temporal.Instant.from(window.from).subtract({ milliseconds: overlapMs }).toString();
-    await reader.readChanges(
-      { from, to: window.to },
-      {
-        covers: caughtUp
-          ? { window: { from: coveredFrom, to: addDays(dayOf(window.to, calendar), 1) }, timezone: calendar }
-          : undefined,
-        alongside: async (trx) => {
-          version = await remember(trx, key, cursor, version);
-        },
-      },
-    );
-    widen(job.span, { from, to: window.to });
-  }
-}
-
-/** A backfill of whole days: resumes after the days that its earlier runs read, and forgets itself when it is done. */
-async function readBackfill(job: Job, window: DayWindow): Promise<void> {
-  const { run, input } = job;
-  const key = backfillKey(input, window);
-  const plan = await planBackfillOf(run.session.db, input, window);
-  if (plan.runs.length > 0) job.counts.metadata['resumes'] = plan.runs;
-  await run.write((trx) => remember(trx, key, [...plan.runs, run.ledger.runId], plan.version));
-  await readWindows(job, plan.days);
-  await run.write((trx) => forget(trx, key));
-}
-
-/** Reads the windows one by one; one that is too large for the vendor is halved. */
-async function readWindows(
-  { run, input, reader, span }: Job,
-  windows: readonly DayWindow[],
-  alongside?: Parameters<WindowReader['readDays']>[2],
-): Promise<void> {
-  const queue = [...windows];
-  for (let window = queue.shift(); window !== undefined; window = queue.shift()) {
-    try {
-      await reader.readDays(window, calendarOf(input), alongside);
-    } catch (error) {
-      const halves = error instanceof WindowTooLargeError ? halve(window) : null;
-      if (halves === null) throw error;
-      run.log.info({ stream: input.stream.name, window }, 'too much for one request, split by date');
-      queue.unshift(...halves);
-      continue;
-    }
-    widen(span, window);
-    if (queue.length > 0) await run.betweenWindows?.();
-  }
-}
-
-function widen(span: Job['span'], window: { readonly from: string; readonly to: string }): void {
-  if (span.from === null || window.from < span.from) span.from = window.from;
-  if (span.to === null || window.to > span.to) span.to = window.to;
 }

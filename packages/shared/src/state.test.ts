@@ -34,7 +34,10 @@ test('a value is remembered by agent, scope and key, with a version that counts 
 test('who decides on an old version is refused, and nothing is written', async () => {
   const key = { agent: 'b', scope: '', key: 'cursor' };
   await remember(session.db, key, 'first', 0);
-  await expect(remember(other.db, key, 'also first', 0)).rejects.toMatchObject({ type: 'lock', retryable: true });
+  await expect(remember(other.db, key, 'also first', 0)).rejects.toMatchObject({
+    type: 'lock',
+    retryable: true,
+  });
   await remember(other.db, key, 'second', 1);
   await expect(remember(session.db, key, 'stale', 1)).rejects.toMatchObject({ type: 'lock' });
   expect(await recall(session.db, key)).toEqual({ value: 'second', version: 2 });

@@ -18,6 +18,7 @@ import {
   resolveReplayed,
 } from './rejects.ts';
 import type { RunContext } from './runner.ts';
+import type { ShapeTally } from './shape.ts';
 import type { DayWindow, InstantWindow } from './window.ts';
 
 /** What a stream's windows of a run add up to. */
@@ -41,6 +42,13 @@ export interface WindowReader {
       readonly alongside: Alongside;
     },
   ): Promise<void>;
+  /** Reads records one by one, whatever their day; those of `gone` that do not come are deleted. */
+  readRecords(
+    pages: AsyncIterable<readonly unknown[]>,
+    window: DayWindow,
+    gone: readonly string[],
+    alongside: Alongside,
+  ): Promise<void>;
   /** Maps the records that were set aside again and merges those that are valid now; deletes nothing. */
   replay(): Promise<void>;
 }
@@ -56,8 +64,9 @@ export function createWindowReader(options: {
   readonly io: Io;
   readonly counts: StreamCounts;
   readonly loader: Loader;
+  readonly shape: ShapeTally | undefined;
 }): WindowReader {
-  const { run, connector, stream, account, io, counts, loader } = options;
+  const { run, connector, stream, account, io, counts, loader, shape } = options;
   const scope = stream.parent.scope(account.id);
   const rejectKey = { agent: connector.agent, accountId: account.id, stream: stream.name };
   const streamKey = { source: connector.source, accountId: account.id, stream: stream.name };
@@ -73,6 +82,7 @@ export function createWindowReader(options: {
     for await (const page of pages) {
       const rejects: Reject[] = [];
       for (const record of page) {
+        shape?.count(record);
         const mapped = mapRecord(stream, record, account, run.reporting);
         if (mapped.ok) await loading(loader.add(mapped.rows));
         else rejects.push({ ...identify(stream, record), reasons: mapped.reasons, payload: record });
@@ -133,11 +143,14 @@ export function createWindowReader(options: {
       readonly covers: { readonly window: DayWindow; readonly timezone: string } | undefined;
       readonly readAt: string;
       readonly alongside: Alongside | undefined;
+      readonly gone?: readonly string[];
     },
   ): Promise<void> {
     const foreign = await runWrite(refuseForeignRows);
     counts.rejected += foreign;
-    refuseTooManyRejects(pages.read, pages.rejected.length + foreign, window);
+    // Of records that were asked for one by one a share says nothing: the same bad one would fail every sweep.
+    if (work.gone === undefined)
+      refuseTooManyRejects(pages.read, pages.rejected.length + foreign, window);
     const loaded = await runWrite(async (trx) => {
       await resolveRejects(trx, rejectKey, {
         runId,
@@ -148,6 +161,7 @@ export function createWindowReader(options: {
         scope,
         runId,
         ...(work.replace ? { replace: { window: work.replace, keep: pages.rejected } } : {}),
+        ...(work.gone ? { gone: withoutRejected(work.gone, pages.rejected) } : {}),
       });
       if (work.covers)
         await writeCoverage(trx, streamKey, {
@@ -201,6 +215,11 @@ export function createWindowReader(options: {
       if (stream.changes === undefined) throw new TypeError(`${stream.name} tells no changes`);
       const pages = await readPages(stream.changes.read(account, window, io), window);
       await commit(pages, window, { replace: undefined, covers, readAt: window.to, alongside });
+    },
+    async readRecords(records, window, gone, alongside) {
+      const readAt = run.now().toString();
+      const pages = await readPages(records, window);
+      await commit(pages, window, { replace: undefined, covers: undefined, readAt, alongside, gone });
     },
     async replay() {
       await loader.clear();
@@ -263,4 +282,10 @@ function dateOf(row: unknown): string | undefined {
   return row !== null && typeof row === 'object' && 'date' in row && typeof row.date === 'string'
     ? row.date
     : undefined;
+}
+
+/** A record that came but was rejected exists at the vendor. */
+function withoutRejected(gone: readonly string[], rejected: readonly RecordKey[]): string[] {
+  const came = new Set(rejected.map(({ externalId }) => externalId));
+  return gone.filter((externalId) => !came.has(externalId));
 }

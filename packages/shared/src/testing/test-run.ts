@@ -18,6 +18,7 @@ export interface TestRunOptions {
   readonly waitBudgetMs?: number;
   readonly secrets?: readonly string[];
   readonly progress?: RunContext['progress'];
+  readonly warn?: RunContext['warn'];
   readonly betweenWindows?: (lock: RunLock) => Promise<unknown>;
 }
 
@@ -53,6 +54,7 @@ export async function startTestRun(url: string, options: TestRunOptions): Promis
     reporting: options.reporting ?? { timezone: 'UTC', currency: 'USD' },
     http: { retryBaseMs: 1, waitBudgetMs: options.waitBudgetMs ?? 0 },
     progress: options.progress ?? (() => undefined),
+    warn: options.warn ?? (() => undefined),
     ...(betweenWindows ? { betweenWindows: () => betweenWindows(lock) } : {}),
   };
   const owned = cleanup.move();

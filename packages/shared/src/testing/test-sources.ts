@@ -76,7 +76,11 @@ const orderSchema = z.object({
 /** Reads `spend` of ads, 28 days back and restated for as long unless told otherwise. */
 export function createAdsSource(
   world: TestVendorWorld<AdDay>,
-  options: { readonly daysBack?: number; readonly restatementDays?: number; readonly maxWindowDays?: number } = {},
+  options: {
+    readonly daysBack?: number;
+    readonly restatementDays?: number;
+    readonly maxWindowDays?: number;
+  } = {},
 ): AnyConnector {
   const { daysBack = 3, restatementDays = 3, maxWindowDays = 2 } = options;
   const insights = defineStream<Account, z.infer<typeof adSchema>>({
@@ -131,7 +135,11 @@ export function createAdsSource(
 /** Reads orders with lines and refunds: whole days first, then changes with an overlap of 10 and a lag of 1 minute. */
 export function createOrdersSource(
   world: TestVendorWorld<TestOrder>,
-  options: { readonly daysBack?: number; readonly maxWindowDays?: number; readonly maxWindowMs?: number } = {},
+  options: {
+    readonly daysBack?: number;
+    readonly maxWindowDays?: number;
+    readonly maxWindowMs?: number;
+  } = {},
 ): AnyConnector {
   const orders = defineStream<Account, z.infer<typeof orderSchema>>({
     name: 'orders',
@@ -196,6 +204,7 @@ export function createOrdersSource(
             utm_medium: null,
             utm_campaign: null,
             item_count: order.lines.length,
+            attribution_ready: true,
           },
         ],
         order_items: order.lines.map((line) => ({

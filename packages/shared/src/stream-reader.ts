@@ -1,0 +1,254 @@
+/**
+ * The reading of one stream of one account: what is due, a backfill, or a replay, window by window, and what follows a
+ * window: the comparison with the vendor's totals, and once a day the sweep of ids.
+ */
+import { Temporal } from 'temporal-polyfill';
+
+import type { Account, AnyConnector, AnyStream, Io } from './connector.ts';
+import { AccountPausedError, PipelineError, toPipelineError, WindowTooLargeError } from './errors.ts';
+import { createLoader } from './load.ts';
+import { type Drift, reconcile } from './reconcile.ts';
+import type { RunContext, Work } from './runner.ts';
+import { createShapeTally, shapeError, shapeNames, type ShapeTally } from './shape.ts';
+import { forget, recall, remember, type StateKey } from './state.ts';
+import {
+  backfillKey,
+  calendarOf,
+  cursorKey,
+  planBackfillOf,
+  type PlanInput,
+  planScheduled,
+} from './stream-plan.ts';
+import { findDifferences } from './sweep.ts';
+import { addDays, dayOf, type DayWindow, halve } from './window.ts';
+import { createWindowReader, type StreamCounts, type WindowReader } from './window-reader.ts';
+
+/** What came of a stream, besides its rows. */
+export interface StreamReading {
+  readonly counts: StreamCounts;
+  /** Over all windows that were read: half-open; null when none was. */
+  readonly span: { from: string | null; to: string | null };
+  /** What people should know although nothing failed: drift, changed fields, records set aside. */
+  readonly warnings: PipelineError[];
+}
+
+interface Job extends StreamReading {
+  readonly run: RunContext;
+  readonly input: PlanInput & { readonly account: Account };
+  readonly io: Io;
+  readonly reader: WindowReader;
+  readonly drift: Drift[];
+}
+
+/** An empty reading, filled as the stream is read, so that a failure leaves what was done. */
+export function createReading(): StreamReading {
+  const counts = { read: 0, inserted: 0, updated: 0, unchanged: 0, deleted: 0, rejected: 0, metadata: {} };
+  return { counts, span: { from: null, to: null }, warnings: [] };
+}
+
+/** Reads one stream of an opened account; `reading` is filled on the way. */
+export async function readStream(
+  options: {
+    readonly run: RunContext;
+    readonly connector: AnyConnector;
+    readonly stream: AnyStream;
+    readonly account: Account;
+    readonly io: Io;
+    readonly work: Work;
+  },
+  reading: StreamReading,
+): Promise<void> {
+  const { run, connector, stream, account, io, work } = options;
+  const loader = await createLoader(run.session, stream);
+  const shape = createShapeTally(stream);
+  const reader = createWindowReader({
+    run,
+    connector,
+    stream,
+    account,
+    io,
+    counts: reading.counts,
+    loader,
+    shape,
+  });
+  const input = { connector, stream, account, reporting: run.reporting, now: run.now() };
+  const job: Job = { ...reading, run, input, io, reader, drift: [] };
+  try {
+    if (work.kind === 'backfill') await readBackfill(job, work.window);
+    else if (work.kind === 'replay') await reader.replay();
+    else {
+      await readScheduled(job);
+      await sweepDaily(job);
+    }
+  } finally {
+    noteDrift(job);
+    if (reading.counts.rejected > 0) reading.warnings.push(rejectsWarning(stream.name, reading.counts));
+  }
+  if (shape && reading.counts.read > 0) await noteShape(job, shape);
+}
+
+/** A scheduled run: days that are due, then changes since the cursor. The cursor commits with the first window. */
+async function readScheduled(job: Job): Promise<void> {
+  const { run, input, reader } = job;
+  const { stream } = input;
+  const key = cursorKey(input);
+  const plan = await planScheduled(run.session.db, input);
+  let { cursor, version } = plan;
+  await readWindows(job, plan.days, async (trx) => {
+    if (version === 0) version = await remember(trx, key, cursor, 0);
+  });
+  const calendar = calendarOf(input);
+  const coveredFrom = dayOf(cursor.covered_to ?? run.now(), calendar);
+  for (const [index, window] of plan.changes.entries()) {
+    const caughtUp = index === plan.changes.length - 1;
+    cursor = { ...cursor, synced_to: window.to, ...(caughtUp ? { covered_to: window.to } : {}) };
+    const overlapMs = stream.changes?.overlapMs ?? 0;
+    const from = Temporal.Instant.from(window.from).subtract({ milliseconds: overlapMs }).toString();
+    const days = { from: coveredFrom, to: addDays(dayOf(window.to, calendar), 1) };
+    await reader.readChanges(
+      { from, to: window.to },
+      {
+        covers: caughtUp ? { window: days, timezone: calendar } : undefined,
+        alongside: async (trx) => {
+          version = await remember(trx, key, cursor, version);
+        },
+      },
+    );
+    widen(job.span, { from, to: window.to });
+    if (caughtUp) await compareTotals(job, days);
+  }
+}
+
+/** A backfill of whole days: resumes after the days that its earlier runs read, and forgets itself when it is done. */
+async function readBackfill(job: Job, window: DayWindow): Promise<void> {
+  const { run, input, io } = job;
+  const key = backfillKey(input, window);
+  const plan = await planBackfillOf(run.session.db, input, window);
+  if (plan.runs.length > 0) job.counts.metadata['resumes'] = plan.runs;
+  await run.write((trx) => remember(trx, key, [...plan.runs, run.ledger.runId], plan.version));
+  const prepare = input.stream.prepareBackfill;
+  await readWindows(job, prepare ? await prepare(input.account, plan.days, io) : plan.days);
+  await run.write((trx) => forget(trx, key));
+}
+
+/** Reads the windows one by one; one that is too large for the vendor is halved. */
+async function readWindows(
+  job: Job,
+  windows: readonly DayWindow[],
+  alongside?: Parameters<WindowReader['readDays']>[2],
+): Promise<void> {
+  const { run, input, reader } = job;
+  const queue = [...windows];
+  for (let window = queue.shift(); window !== undefined; window = queue.shift()) {
+    try {
+      await reader.readDays(window, calendarOf(input), alongside);
+    } catch (error) {
+      const halves = error instanceof WindowTooLargeError ? halve(window) : null;
+      if (halves === null) throw error;
+      run.log.info({ stream: input.stream.name, window }, 'too much for one request, split by date');
+      queue.unshift(...halves);
+      continue;
+    }
+    widen(job.span, window);
+    await compareTotals(job, window);
+    if (queue.length > 0) await run.betweenWindows?.();
+  }
+}
+
+/** Compares a window that is in with the vendor's totals. Not being able to compare is told, and no failure. */
+async function compareTotals(job: Job, window: DayWindow): Promise<void> {
+  const { run, input, io } = job;
+  try {
+    const result = await reconcile(
+      run.session.db,
+      input.stream,
+      input.account,
+      io,
+      window,
+      calendarOf(input),
+    );
+    if (result === undefined) return;
+    job.drift.push(...result.drift);
+    const before = job.counts.metadata['reconciled_days'];
+    job.counts.metadata['reconciled_days'] = (typeof before === 'number' ? before : 0) + result.days;
+  } catch (thrown) {
+    if (run.signal.aborted || thrown instanceof AccountPausedError) throw thrown;
+    const error = toPipelineError(thrown);
+    job.warnings.push(
+      new PipelineError({
+        type: error.type,
+        severity: 'P2',
+        message: `The rows of ${window.from} to ${addDays(window.to, -1)} are loaded, but could not be compared with the vendor's totals: ${error.message}`,
+        advice: error.advice,
+        retryable: error.retryable,
+        context: error.context,
+        cause: error,
+      }),
+    );
+  }
+}
+
+/** Drifts kept with a result and shown in its error. */
+const DRIFTS_SHOWN = 20;
+
+function noteDrift({ drift, counts, warnings, input }: Job): void {
+  if (counts.metadata['reconciled_days'] !== undefined)
+    counts.metadata['drift'] = drift.slice(0, DRIFTS_SHOWN);
+  const first = drift[0];
+  if (first === undefined) return;
+  warnings.push(
+    new PipelineError({
+      type: 'drift',
+      severity: 'P2',
+      message: `${input.connector.source} ${input.account.id}: ${drift.length === 1 ? 'one total differs' : `${drift.length} totals differ`} from the vendor's by more than 0.1 %, e.g. ${first.measure} of ${first.day}: ${first.ours} here, ${first.theirs} there`,
+      advice: `Read the days again: \`floyo backfill --source ${input.connector.source} --account ${input.account.id} --from ${first.day} --to ${first.day}\`. If it stays, compare with the vendor's own report: some totals hold what its rows do not tell.`,
+      context: { drift: drift.slice(0, DRIFTS_SHOWN) },
+    }),
+  );
+}
+
+/** Once a day, after a scheduled reading: what the vendor has against what is stored. */
+async function sweepDaily(job: Job): Promise<void> {
+  const { run, input, reader, io } = job;
+  const { sweep } = input.stream;
+  if (sweep === undefined) return;
+  const today = dayOf(run.now(), calendarOf(input));
+  const key: StateKey = { ...cursorKey(input), key: 'swept' };
+  const known = await recall(run.session.db, key);
+  if (known?.value === today) return;
+  const window = { from: addDays(today, 1 - sweep.days), to: addDays(today, 1) };
+  const { again, gone, listed } = await findDifferences(run.session, input.stream, input.account, window, io);
+  const records = sweep.readRecords(input.account, [...new Set([...again, ...gone])], io);
+  await reader.readRecords(records, window, gone, async (trx) => {
+    await remember(trx, key, today, known?.version ?? 0);
+  });
+  job.counts.metadata['sweep'] = { listed, read_again: again.length, not_listed: gone.length };
+}
+
+/** Tells new and missing fields once, when they change. */
+async function noteShape(job: Job, tally: ShapeTally): Promise<void> {
+  const { run, input, counts, warnings } = job;
+  const report = tally.report();
+  const names = shapeNames(report);
+  const key: StateKey = { ...cursorKey(input), key: 'shape' };
+  const known = await recall(run.session.db, key);
+  if (names.length > 0) counts.metadata['shape'] = report;
+  if (JSON.stringify(known?.value ?? []) === JSON.stringify(names)) return;
+  await run.write((trx) => remember(trx, key, names, known?.version ?? 0));
+  warnings.push(shapeError(input.connector.source, input.stream.name, report));
+}
+
+function rejectsWarning(stream: string, counts: StreamCounts): PipelineError {
+  return new PipelineError({
+    type: 'rejects',
+    severity: 'P2',
+    message: `${counts.rejected} of ${counts.read} records of ${stream} were set aside`,
+    advice:
+      '`floyo rejects list` shows them with their reasons; after a fix `floyo rejects replay` loads them.',
+  });
+}
+
+function widen(span: StreamReading['span'], window: { readonly from: string; readonly to: string }): void {
+  if (span.from === null || window.from < span.from) span.from = window.from;
+  if (span.to === null || window.to > span.to) span.to = window.to;
+}
