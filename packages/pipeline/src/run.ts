@@ -4,17 +4,16 @@
  */
 import { Temporal } from 'temporal-polyfill';
 
-import { runMetrics } from '@floyo/metrics';
 import { LockLostError, PipelineError, toPipelineError } from '@floyo/shared/errors';
 import { type AgentResult, type Ledger, type RunKind, type RunStatus, startRun } from '@floyo/shared/ledger';
 import { acquireLock, findHolder, type RunLock } from '@floyo/shared/lock';
 import type { Logger } from '@floyo/shared/log';
 import type { Redactor } from '@floyo/shared/redact';
 import { type ProgressEvent, type RunContext, runSource, type Work } from '@floyo/shared/runner';
-import type { DayWindow } from '@floyo/shared/window';
 
 import { postAlert } from './alert.ts';
 import type { Database } from './database.ts';
+import { computeMetrics } from './metrics-agent.ts';
 import type { ConfiguredSource, Settings } from './sources.ts';
 
 /** What `run`, `etl`, `backfill` and `metrics` print with `--json`. */
@@ -46,7 +45,7 @@ export interface RunRequest {
   readonly kind: RunKind;
   readonly sources: readonly ConfiguredSource[];
   readonly work: Work;
-  readonly metrics?: { readonly range?: DayWindow; readonly full?: boolean };
+  readonly metrics?: MetricsRequest;
   /** How long to wait for the lock. */
   readonly waitMs: number;
   /** A scheduled tick that finds another run at work has nothing to do; it waits only for a backfill. */
@@ -221,78 +220,6 @@ async function recordEnd(
     const message = `The end of this run could not be written to the ledger: ${cause instanceof Error ? cause.message : String(cause)}`;
     world.log.error({ run_id: ledger.runId }, message);
     return [world.redactor.text(message)];
-  }
-}
-
-/** The metrics agent: what is dirty or due, or what was asked for. */
-async function computeMetrics(
-  run: RunContext,
-  settings: Settings,
-  request: RunRequest,
-  warnings: string[],
-): Promise<AgentResult> {
-  const startedAt = new Date();
-  const base = { agent: 'metrics', account_id: null, stream: null, started_at: startedAt.toISOString() };
-  const none = {
-    window_from: null,
-    window_to: null,
-    rows_read: 0,
-    rows_rejected: 0,
-    api_calls: 0,
-    retries: 0,
-    throttled_ms: 0,
-  };
-  const finish = () => {
-    const finishedAt = new Date();
-    return { finished_at: finishedAt.toISOString(), duration_ms: finishedAt.getTime() - startedAt.getTime() };
-  };
-  const accounts = settings.sources
-    .filter(({ connector }) => connector.source !== 'fx')
-    .flatMap(({ connector, config }) =>
-      connector
-        .accounts(config)
-        .flatMap((accountId) =>
-          connector.streams.map(({ name }) => ({ source: connector.source, accountId, stream: name })),
-        ),
-    );
-  try {
-    const outcome = await runMetrics({
-      session: run.session,
-      write: run.write,
-      accounts,
-      reporting: run.reporting,
-      now: run.now(),
-      runId: run.ledger.runId,
-      log: run.log.child({ pkg: 'metrics' }),
-      signal: run.signal,
-      ...request.metrics,
-    });
-    for (const warning of outcome.warnings) {
-      warnings.push(warning.message);
-      await run.ledger.writeError(
-        { agent: 'metrics', accountId: null },
-        new PipelineError({ type: 'upstream', severity: 'P2', ...warning }),
-      );
-    }
-    return await run.ledger.writeResult({
-      ...base,
-      ...none,
-      ...finish(),
-      status: 'succeeded',
-      rows_inserted: outcome.inserted,
-      rows_updated: outcome.updated,
-      rows_unchanged: outcome.unchanged,
-      rows_deleted: outcome.deleted,
-      metadata: { days: outcome.days },
-    });
-  } catch (error) {
-    if (run.signal.aborted || error instanceof LockLostError || run.session.lost.aborted) throw error;
-    run.log.error({ pkg: 'metrics' }, toPipelineError(error).message);
-    const counts = { rows_inserted: 0, rows_updated: 0, rows_unchanged: 0, rows_deleted: 0 };
-    return run.ledger.writeResult(
-      { ...base, ...none, ...finish(), ...counts, status: 'failed', metadata: {} },
-      error,
-    );
   }
 }
 

@@ -74,6 +74,19 @@ export interface MetricDefinitions {
   version: number;
 }
 
+export interface MetricRevisions {
+  id: GeneratedAlways<Int8>;
+  external_id: string;
+  date: string;
+  old_value: string | null;
+  new_value: string | null;
+  old_status: string;
+  new_status: string | null;
+  cause: string;
+  revised_at: string;
+  run_id: string | null;
+}
+
 export interface OrderItems {
   external_id: string;
   date: string;
@@ -132,6 +145,7 @@ export interface Refunds {
   total: string;
   synced_at: Generated<string>;
   run_id: string | null;
+  processed_at: string | null;
 }
 
 export interface Spend {
@@ -210,6 +224,7 @@ export interface OpsDirtyMarks {
   until: string | null;
   key: string | null;
   created_at: Generated<string>;
+  at: string | null;
 }
 
 export interface OpsErrors {
@@ -236,12 +251,24 @@ export interface OpsFence {
   acquired_at: string | null;
 }
 
+export interface OpsMaturityCurve {
+  source: string | null;
+  account_id: string | null;
+  currency: string | null;
+  age_days: number | null;
+  days: number | null;
+  spend_share: string | null;
+  conversions_share: string | null;
+  revenue_share: string | null;
+}
+
 export interface OpsMissingRates {
   day: string;
   facts: string;
   source: string;
   currency: string;
   first_seen_at: Generated<string>;
+  after_days: Generated<number>;
 }
 
 export interface OpsRejectedRecords {
@@ -257,6 +284,20 @@ export interface OpsRejectedRecords {
   first_seen_at: Generated<string>;
   last_seen_at: Generated<string>;
   resolved_at: string | null;
+}
+
+export interface OpsRestatements {
+  source: string;
+  account_id: string;
+  day: string;
+  currency: string;
+  read_at: string;
+  age_days: number;
+  spend: string;
+  conversions: string;
+  revenue: string;
+  run_id: string | null;
+  recorded_at: Generated<string>;
 }
 
 export interface OpsRuns {
@@ -284,6 +325,7 @@ export interface Database {
   daily_metrics_wide: DailyMetricsWide;
   fx_rates: FxRates;
   metric_definitions: MetricDefinitions;
+  metric_revisions: MetricRevisions;
   order_items: OrderItems;
   orders: Orders;
   refunds: Refunds;
@@ -294,8 +336,10 @@ export interface Database {
   'ops.dirty_marks': OpsDirtyMarks;
   'ops.errors': OpsErrors;
   'ops.fence': OpsFence;
+  'ops.maturity_curve': OpsMaturityCurve;
   'ops.missing_rates': OpsMissingRates;
   'ops.rejected_records': OpsRejectedRecords;
+  'ops.restatements': OpsRestatements;
   'ops.runs': OpsRuns;
   'ops.settings': OpsSettings;
 }

@@ -8,7 +8,7 @@ import { connect, type Session } from './db.ts';
 import { runSource } from './runner.ts';
 import { createTestDatabase, type TestDatabase } from './testing/database.ts';
 import { startTestRun } from './testing/test-run.ts';
-import { createAdsSource, createWorld } from './testing/test-sources.ts';
+import { createAdsSource, createWorld, streamOf } from './testing/test-sources.ts';
 
 let database: TestDatabase;
 let session: Session;
@@ -23,21 +23,23 @@ afterAll(async () => {
   await database.drop();
 });
 
+function isCallable(value: unknown): value is () => void {
+  return typeof value === 'function';
+}
+
 test('I11: 200,000 records of one window are streamed: memory is that of a page', async () => {
   setFlagsFromString('--expose-gc');
   const collectGarbage: unknown = runInNewContext('gc');
-  if (typeof collectGarbage !== 'function') throw new Error('no garbage collector to call');
+  if (!isCallable(collectGarbage)) throw new Error('no garbage collector to call');
   const PAGES = 100;
   const SIZE = 2_000;
   const ads = createAdsSource(createWorld({ A: [] }), { daysBack: 0, restatementDays: 0 });
-  const [stream] = ads.streams;
-  if (stream === undefined) throw new Error('no stream');
   const used: number[] = [];
   const endless = {
     ...ads,
     streams: [
       {
-        ...stream,
+        ...streamOf(ads),
         async *readDays() {
           for (let page = 0; page < PAGES; page++) {
             if (page % 20 === 19) {

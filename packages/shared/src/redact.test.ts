@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 
 import { defineConfig, secretValues } from './config.ts';
 import { createLogger } from './log.ts';
 import { createRedactor } from './redact.ts';
-import { z } from 'zod';
 
 const SECRET = 'EAAG-very/secret+token';
 const redactor = createRedactor([SECRET, 'pa"ss\\word', 'abc']);

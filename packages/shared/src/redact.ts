@@ -23,6 +23,10 @@ const IN_TEXT: readonly [RegExp, string][] = [
   [/\b(?:shpat|shpca|shpss|shppa|sk_live|sk_test|rk_live|rk_test|whsec|phx|phc)_[\w-]{6,}/g, MASK],
 ];
 
+function hasToJson(value: object): value is { toJSON: () => unknown } {
+  return 'toJSON' in value && typeof value.toJSON === 'function';
+}
+
 export interface Redactor {
   /** A text without secrets. */
   text(value: string): string;
@@ -54,7 +58,7 @@ export function createRedactor(secrets: readonly string[]): Redactor {
     if (above.includes(value)) return '[circular]';
     const path = [...above, value];
     if (Array.isArray(value)) return value.map((inner) => walk(inner, secret, path));
-    if ('toJSON' in value && typeof value.toJSON === 'function') return walk(value.toJSON(), secret, path);
+    if (hasToJson(value)) return walk(value.toJSON(), secret, path);
     const own = Object.entries(value);
     if (value instanceof Error)
       own.unshift(['name', value.name], ['message', value.message], ['cause', value.cause]);

@@ -128,7 +128,7 @@ describe('the first run and those after it', () => {
         TABLES.map(
           async (table) =>
             (
-              await sql`select xmin::text, ctid::text from ${sql.table(table)} order by external_id`.execute(
+              await sql`select xmin::text, xmax::text, ctid::text from ${sql.table(table)} order by external_id`.execute(
                 session.db,
               )
             ).rows,

@@ -5,7 +5,13 @@
 import { Temporal } from 'temporal-polyfill';
 
 import type { Account, AnyConnector, AnyStream, Io } from './connector.ts';
-import { AccountPausedError, PipelineError, toPipelineError, WindowTooLargeError } from './errors.ts';
+import {
+  AccountPausedError,
+  LockLostError,
+  PipelineError,
+  toPipelineError,
+  WindowTooLargeError,
+} from './errors.ts';
 import { createLoader } from './load.ts';
 import { type Drift, reconcile } from './reconcile.ts';
 import type { RunContext, Work } from './runner.ts';
@@ -73,18 +79,25 @@ export async function readStream(
   });
   const input = { connector, stream, account, reporting: run.reporting, now: run.now() };
   const job: Job = { ...reading, run, input, io, reader, drift: [] };
-  try {
-    if (work.kind === 'backfill') await readBackfill(job, work.window);
-    else if (work.kind === 'replay') await reader.replay();
-    else {
-      await readScheduled(job);
-      await sweepDaily(job);
-    }
-  } finally {
+  const read = async () => {
+    if (work.kind === 'backfill') return readBackfill(job, work.window);
+    if (work.kind === 'replay') return reader.replay();
+    await readScheduled(job);
+    return sweepDaily(job);
+  };
+  const tell = async () => {
     noteDrift(job);
     if (reading.counts.rejected > 0) reading.warnings.push(rejectsWarning(stream.name, reading.counts));
+    if (shape && reading.counts.read > 0) await noteShape(job, shape);
+  };
+  try {
+    await read();
+  } catch (error) {
+    // What was noticed on the way explains the failure; a run that may no longer write tells nothing.
+    if (!run.signal.aborted && !run.session.lost.aborted && !(error instanceof LockLostError)) await tell();
+    throw error;
   }
-  if (shape && reading.counts.read > 0) await noteShape(job, shape);
+  await tell();
 }
 
 /** A scheduled run: days that are due, then changes since the cursor. The cursor commits with the first window. */

@@ -149,8 +149,7 @@ export function createWindowReader(options: {
     const foreign = await runWrite(refuseForeignRows);
     counts.rejected += foreign;
     // Of records that were asked for one by one a share says nothing: the same bad one would fail every sweep.
-    if (work.gone === undefined)
-      refuseTooManyRejects(pages.read, pages.rejected.length + foreign, window);
+    if (work.gone === undefined) refuseTooManyRejects(pages.read, pages.rejected.length + foreign, window);
     const loaded = await runWrite(async (trx) => {
       await resolveRejects(trx, rejectKey, {
         runId,

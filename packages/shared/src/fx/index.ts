@@ -69,4 +69,12 @@ export const fx = defineConnector({
       baseUrl,
     }),
   streams: [rates],
+  async examine({ baseUrl }, _accountId, io) {
+    const today = dayOf(io.now(), 'Europe/Berlin');
+    const window = { from: addDays(today, -STALE_AFTER_DAYS), to: addDays(today, 1) };
+    const csv = await fetchRates(io.http, baseUrl);
+    const published = [...readRates(csv, window, window.from)];
+    const latest = published[0]?.date ?? 'never';
+    return [{ check: 'rates', level: 'ok', message: `Rates are published until ${latest}`, fix: null }];
+  },
 });

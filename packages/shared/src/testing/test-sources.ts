@@ -6,13 +6,20 @@ import { Temporal } from 'temporal-polyfill';
 import { z } from 'zod';
 
 import { defineConfig } from '../config.ts';
-import { type Account, type AnyConnector, defineConnector, defineStream, type Io } from '../connector.ts';
+import {
+  type Account,
+  type AnyConnector,
+  type AnyStream,
+  defineConnector,
+  defineStream,
+  type Io,
+} from '../connector.ts';
 import { dayOf, type DayWindow, type InstantWindow } from '../window.ts';
 
 /** What the vendor has, and what happens while it is asked. Tests change it between and during runs. */
 export interface TestVendorWorld<Entry> {
   /** By account id, in the order in which the vendor answers. Anything may stand in for a record. */
-  readonly records: Record<string, (Entry | Readonly<Record<string, unknown>> | null)[]>;
+  readonly records: Record<string, (Entry | Readonly<Record<string, unknown>> | string | number | null)[]>;
   readonly timezone?: string;
   readonly pageSize?: number;
   /** Before every page, and once more (with `last`) when there are no more: throw here to break off. */
@@ -54,6 +61,12 @@ export function createWorld<Entry>(
   more: Partial<TestVendorWorld<Entry>> = {},
 ): TestVendorWorld<Entry> {
   return { asked: [], ...more, records };
+}
+
+/** The one stream of such a source. */
+export function streamOf({ streams: [stream] }: AnyConnector): AnyStream {
+  if (stream === undefined) throw new Error('The source has no stream.');
+  return stream;
 }
 
 const nothing = defineConfig({ variables: {}, optional: false, build: () => ({}) });

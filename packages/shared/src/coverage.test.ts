@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { listCoverage, writeCoverage } from './coverage.ts';
+import { connect, type Session } from './db.ts';
+import { createTestDatabase, type TestDatabase } from './testing/database.ts';
+
+let database: TestDatabase;
+let session: Session;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  session = await connect(database.url);
+});
+
+afterAll(async () => {
+  await session.end();
+  await database.drop();
+});
+
+const FIRST = '00000000-0000-0000-0000-000000000001';
+const SECOND = '00000000-0000-0000-0000-000000000002';
+
+const cover = (
+  stream: string,
+  readAt: string,
+  runId: string,
+  options: { to?: string; timezone?: string } = {},
+) =>
+  session.db.transaction().execute((trx) =>
+    writeCoverage(
+      trx,
+      { source: 'meta', accountId: '1', stream },
+      {
+        window: { from: '2026-10-24', to: options.to ?? '2026-10-26' },
+        readAt,
+        timezone: options.timezone ?? 'Europe/Berlin',
+        restatementDays: 1,
+        runId,
+      },
+    ),
+  );
+
+const list = (stream: string) => listCoverage(session.db, { source: 'meta', accountId: '1', stream });
+
+test('a day is final when it was read after its last restatement, by the clock of its own calendar', async () => {
+  // In Berlin the 25th has 25 hours; the 24th is restated until the 26th begins at 23:00 UTC.
+  await cover('a', '2026-10-25T22:59:59Z', FIRST);
+  expect((await list('a')).map(({ day, final }) => [day, final])).toEqual([
+    ['2026-10-24', false],
+    ['2026-10-25', false],
+  ]);
+  await cover('a', '2026-10-25T23:00:00Z', FIRST);
+  expect((await list('a')).map(({ final }) => final)).toEqual([true, false]);
+});
+
+test('a later reading replaces an earlier one and never the other way round', async () => {
+  await cover('b', '2026-11-02T00:00:00Z', FIRST, { to: '2026-10-25' });
+  await cover('b', '2026-11-01T00:00:00Z', SECOND, { to: '2026-10-25' });
+  expect(await list('b')).toEqual([
+    { day: '2026-10-24', readAt: '2026-11-02T00:00:00Z', runId: FIRST, final: true },
+  ]);
+  await cover('b', '2026-11-03T00:00:00Z', SECOND, { to: '2026-10-25' });
+  expect(await list('b')).toMatchObject([{ readAt: '2026-11-03T00:00:00Z', runId: SECOND }]);
+});
+
+test('streams have their own days', async () => {
+  await cover('c', '2026-11-02T00:00:00Z', FIRST);
+  expect(await list('d')).toEqual([]);
+});
