@@ -237,6 +237,38 @@ describe('backfill', () => {
     ).toBe(true);
   });
 
+  it('several agents read what one reads', async () => {
+    const one = await floyoJson([...backfill, '--agents', '1'], env);
+    expect(one.code, one.stderr).toBe(0);
+    const expectedRows = await digestTables(database.url);
+    const other = await createTestDatabase();
+    const many = await floyoJson([...backfill, '--agents', '5'], { ...env, DATABASE_URL: other.url });
+    expect(many.code, many.stderr).toBe(0);
+    expect(await digestTables(other.url)).toEqual(expectedRows);
+    await other.drop();
+  });
+
+  it('a chunk that fails does not stop the others; the same command reads what is missing', async () => {
+    sandbox.faults.add({ vendor: 'tiktok', kind: 'permission', times: 1, path: '/report/' });
+    sandbox.faults.add({ vendor: 'tiktok', kind: 'server_error', times: 4, path: '/report/' });
+    const first = await floyoJson([...backfill, '--agents', '1'], env);
+    expect(first.code).toBe(1);
+    const second = await floyoJson([...backfill, '--agents', '1'], env);
+    expect(second.code, second.stderr).toBe(0);
+    expect(await covered(database.url)).toBe(2 * 137);
+  });
+
+  it('stops in time, exits 0, and the same command goes on', async () => {
+    const first = await floyoJson([...backfill, '--max-duration', '0s'], env);
+    expect(first.code).toBe(0);
+    expect(first.document).toMatchObject({ status: 'partial' });
+    expect(first.document.warnings.join()).toContain('Stopped in time');
+    expect(await covered(database.url)).toBe(0);
+    const second = await floyoJson(backfill, env);
+    expect(second.document.status).toBe('succeeded');
+    expect(await covered(database.url)).toBe(2 * 137);
+  });
+
   it('lets a scheduled run go first between two chunks', async () => {
     sandbox.faults.add({ vendor: 'tiktok', kind: 'latency', times: -1, value: { ms: 150 } });
     const long = startFloyo([...backfill, '--json'], env);

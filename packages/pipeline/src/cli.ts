@@ -98,6 +98,12 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
     .requiredOption('--from <day>', 'first day, YYYY-MM-DD', parseDay)
     .requiredOption('--to <day>', 'last day, included', parseDay)
     .option('--account <id>', 'only this account')
+    .option('--agents <number>', 'how many windows are read at once', parseAgents, 3)
+    .addOption(
+      new Option('--max-duration <duration>', 'stop cleanly before this long, to go on with the same command')
+        .argParser(parseDuration)
+        .default(parseDuration('330m'), '330m'),
+    )
     .option('--dry-run', 'show what would be read; calls no vendor and writes nothing')
     .addOption(wait())
     .option(...json)
@@ -191,6 +197,13 @@ function parseList(text: string): string[] {
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
+}
+
+function parseAgents(text: string): number {
+  const agents = Number(text);
+  if (!Number.isInteger(agents) || agents < 1 || agents > 10)
+    throw new InvalidArgumentError('It must be a number from 1 to 10.');
+  return agents;
 }
 
 /** `90s`, `10m`, `1h` or plain seconds, in milliseconds. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { repositoryRoot } from '@floyo/shared/paths';
 
 import { runCli } from './cli.ts';
-import { InterruptedError } from './run.ts';
+import { InterruptedError } from './run-lock.ts';
 
 const dotenv = process.env['FLOYO_ENV_FILE'] ?? join(repositoryRoot, '.env');
 if (existsSync(dotenv)) process.loadEnvFile(dotenv);

@@ -4,6 +4,7 @@ import { LockLostError, PipelineError, toPipelineError } from '@floyo/shared/err
 import type { AgentResult } from '@floyo/shared/ledger';
 import type { RunContext } from '@floyo/shared/runner';
 
+import { neededAccounts } from './needed-accounts.ts';
 import type { RunRequest } from './run.ts';
 import type { Settings } from './sources.ts';
 
@@ -29,20 +30,11 @@ export async function computeMetrics(
     const finishedAt = new Date();
     return { finished_at: finishedAt.toISOString(), duration_ms: finishedAt.getTime() - startedAt.getTime() };
   };
-  const accounts = settings.sources
-    .filter(({ connector }) => connector.source !== 'fx')
-    .flatMap(({ connector, config }) =>
-      connector
-        .accounts(config)
-        .flatMap((accountId) =>
-          connector.streams.map(({ name }) => ({ source: connector.source, accountId, stream: name })),
-        ),
-    );
   try {
     const outcome = await runMetrics({
       session: run.session,
       write: run.write,
-      accounts,
+      accounts: neededAccounts(settings),
       reporting: run.reporting,
       now: run.now(),
       runId: run.ledger.runId,
@@ -52,10 +44,7 @@ export async function computeMetrics(
     });
     for (const warning of outcome.warnings) {
       warnings.push(warning.message);
-      await run.ledger.writeError(
-        { agent: 'metrics', accountId: null },
-        new PipelineError(warning),
-      );
+      await run.ledger.writeError({ agent: 'metrics', accountId: null }, new PipelineError(warning));
     }
     return await run.ledger.writeResult({
       ...base,
@@ -66,7 +55,7 @@ export async function computeMetrics(
       rows_updated: outcome.updated,
       rows_unchanged: outcome.unchanged,
       rows_deleted: outcome.deleted,
-      metadata: { days: outcome.days, revisions: outcome.revisions },
+      metadata: { days: outcome.days, revisions: outcome.revisions, check: outcome.check },
     });
   } catch (error) {
     if (run.signal.aborted || error instanceof LockLostError || run.session.lost.aborted) throw error;
@@ -78,4 +67,3 @@ export async function computeMetrics(
     );
   }
 }
-

@@ -4,16 +4,20 @@
  */
 import { Temporal } from 'temporal-polyfill';
 
+import type { MetricsRequest } from '@floyo/metrics';
+import { connect } from '@floyo/shared/db';
 import { LockLostError, PipelineError, toPipelineError } from '@floyo/shared/errors';
 import { type AgentResult, type Ledger, type RunKind, type RunStatus, startRun } from '@floyo/shared/ledger';
-import { acquireLock, findHolder, type RunLock } from '@floyo/shared/lock';
+import type { RunLock } from '@floyo/shared/lock';
 import type { Logger } from '@floyo/shared/log';
+import { createReaderPool } from '@floyo/shared/reader-pool';
 import type { Redactor } from '@floyo/shared/redact';
 import { type ProgressEvent, type RunContext, runSource, type Work } from '@floyo/shared/runner';
 
 import { postAlert } from './alert.ts';
 import type { Database } from './database.ts';
 import { computeMetrics } from './metrics-agent.ts';
+import { InterruptedError, linkAborts, takeLock } from './run-lock.ts';
 import type { ConfiguredSource, Settings } from './sources.ts';
 
 /** What `run`, `etl`, `backfill` and `metrics` print with `--json`. */
@@ -48,6 +52,10 @@ export interface RunRequest {
   readonly metrics?: MetricsRequest;
   /** How long to wait for the lock. */
   readonly waitMs: number;
+  /** How many windows a backfill reads at once; 1 unless told. */
+  readonly agents?: number;
+  /** When a backfill begins no further window, in epoch milliseconds. */
+  readonly deadline?: number;
   /** A scheduled tick that finds another run at work has nothing to do; it waits only for a backfill. */
   readonly skipWhenBusy: boolean;
 }
@@ -81,7 +89,10 @@ export async function runPipeline(world: RunWorld, request: RunRequest): Promise
     ...more,
   });
 
-  const taken = await takeLock(world, request, ledger.runId);
+  const taken = await takeLock(world, request, ledger.runId).catch(async (error: unknown) => {
+    await ledger.finish(error instanceof InterruptedError ? 'interrupted' : 'failed', {});
+    throw error;
+  });
   if ('busy' in taken) {
     if (request.skipWhenBusy) {
       await ledger.finish('skipped', {});
@@ -99,8 +110,16 @@ export async function runPipeline(world: RunWorld, request: RunRequest): Promise
     return document('failed', { skipped_because: taken.busy });
   }
 
-  const abort = linkAborts(world, ledger.runId);
+  await using cleanup = new AsyncDisposableStack();
   const { lock } = taken;
+  const sessions = [database.session];
+  while (sessions.length < (request.agents ?? 1)) {
+    const session = await connect(database.url, { applicationName: 'floyo agent' });
+    cleanup.defer(() => session.end());
+    sessions.push(session);
+  }
+  const abort = linkAborts(world.signal, database.lockSession, sessions, ledger.runId);
+  const gate = { wanted: () => lock.hasWaiters(), open: () => lock.yieldToWaiters(abort.signal) };
   const run: RunContext = {
     session: database.session,
     write: lock.fenced(database.session),
@@ -112,7 +131,11 @@ export async function runPipeline(world: RunWorld, request: RunRequest): Promise
     http: settings.config.http,
     warn: (message) => warnings.push(message),
     progress: (event) => world.watcher.progress(event),
-    ...(request.kind === 'backfill' ? { betweenWindows: () => lock.yieldToWaiters() } : {}),
+    pool: createReaderPool(
+      sessions.map((session) => ({ session, write: lock.fenced(session) })),
+      request.kind === 'backfill' ? gate : undefined,
+    ),
+    ...(request.deadline === undefined ? {} : { deadline: request.deadline }),
   };
   try {
     for (const source of request.sources) {
@@ -137,69 +160,14 @@ export async function runPipeline(world: RunWorld, request: RunRequest): Promise
   } catch (thrown) {
     const error = toPipelineError(abort.signal.aborted ? abort.signal.reason : thrown);
     const status: RunStatus =
-      error instanceof LockLostError || isInterruption(error) ? 'interrupted' : 'failed';
+      error instanceof LockLostError || error instanceof InterruptedError ? 'interrupted' : 'failed';
     const broken = await recordEnd(world, ledger, error, status, lock);
     const ended = document(status, { warnings: [...warnings, redactor.text(error.message), ...broken] });
-    if (!isInterruption(error)) await postAlert(world, ended);
+    if (!(error instanceof InterruptedError)) await postAlert(world, ended);
     return ended;
   } finally {
     abort.stop();
   }
-}
-
-/** The process was asked to stop (Ctrl-C, a cancelled job). */
-export class InterruptedError extends PipelineError {
-  constructor(signal: string) {
-    super({
-      type: 'internal',
-      severity: 'P3',
-      message: `Stopped by ${signal}`,
-      advice: 'What was committed is kept; the next run goes on where this one stopped.',
-    });
-  }
-}
-
-function isInterruption(error: PipelineError): boolean {
-  return error instanceof InterruptedError;
-}
-
-async function takeLock(
-  { database, watcher }: RunWorld,
-  { waitMs, skipWhenBusy }: RunRequest,
-  runId: string,
-): Promise<{ readonly lock: RunLock } | { readonly busy: NonNullable<RunDocument['skipped_because']> }> {
-  const atOnce = await acquireLock(database.lockSession, runId, 0);
-  if (atOnce) return { lock: atOnce };
-  const holder = await findHolder(database.session.db);
-  if (!skipWhenBusy || holder === null || holder.kind === 'backfill') {
-    watcher.waiting({ kind: holder?.kind ?? null, since: holder?.since ?? null });
-    const lock = await acquireLock(database.lockSession, runId, waitMs);
-    if (lock) return { lock };
-  }
-  return {
-    busy: { run_id: holder?.run_id ?? null, holder: holder?.kind ?? null, since: holder?.since ?? null },
-  };
-}
-
-/** One signal for all that ends a run early: Ctrl-C, the lock's connection gone, the database gone. */
-function linkAborts({ signal, database }: RunWorld, runId: string): { signal: AbortSignal; stop(): void } {
-  const controller = new AbortController();
-  const onStop = () => controller.abort(signal.reason);
-  const onLockLost = () =>
-    controller.abort(new LockLostError("The lock's connection was lost", { run_id: runId }));
-  const onDatabaseLost = () => controller.abort(database.session.lost.reason);
-  if (signal.aborted) onStop();
-  signal.addEventListener('abort', onStop);
-  database.lockSession.lost.addEventListener('abort', onLockLost);
-  database.session.lost.addEventListener('abort', onDatabaseLost);
-  return {
-    signal: controller.signal,
-    stop() {
-      signal.removeEventListener('abort', onStop);
-      database.lockSession.lost.removeEventListener('abort', onLockLost);
-      database.session.lost.removeEventListener('abort', onDatabaseLost);
-    },
-  };
 }
 
 /** Writes the end of a broken run as far as the database still takes it; returns what could not be written. */

@@ -103,6 +103,19 @@ export class WindowTooLargeError extends PipelineError {
   }
 }
 
+/** The run has taken as long as it may: what is in stays, the same command goes on. */
+export class OutOfTimeError extends PipelineError {
+  constructor(advice: string) {
+    super({
+      type: 'internal',
+      severity: 'P3',
+      retryable: true,
+      message: 'Stopped in time before the limit of this run',
+      advice,
+    });
+  }
+}
+
 /** The run no longer holds the lock: nothing may be written any more. */
 export class LockLostError extends PipelineError {
   constructor(message: string, context?: Readonly<Record<string, unknown>>) {

@@ -33,6 +33,11 @@ export interface HttpRequest {
   readonly timeoutMs?: number;
   /** The answer as bytes instead of text (then `text` is '' and `json` undefined). */
   readonly binary?: boolean;
+  /**
+   * Takes the body of a good answer as it comes, instead of it being kept (then `text` is '' and `json` undefined); for
+   * what may be larger than memory. Called anew for every try; a PipelineError that it throws is the call's.
+   */
+  readonly sink?: (body: AsyncIterable<Uint8Array>) => Promise<void>;
 }
 
 export interface HttpClient {
@@ -114,7 +119,9 @@ export function createHttpClient(options: HttpOptions): HttpClient {
           AbortSignal.timeout(request.timeoutMs ?? DEFAULT_TIMEOUT_MS),
         ]),
       });
-      const bytes = new Uint8Array(await response.arrayBuffer());
+      const stream = response.ok && request.sink !== undefined ? response.body : null;
+      if (stream !== null) await request.sink?.(stream);
+      const bytes = stream === null ? new Uint8Array(await response.arrayBuffer()) : new Uint8Array();
       const text = request.binary === true ? '' : new TextDecoder().decode(bytes);
       return {
         status: response.status,
@@ -126,6 +133,7 @@ export function createHttpClient(options: HttpOptions): HttpClient {
       };
     } catch (error) {
       if (options.signal.aborted) throw options.signal.reason;
+      if (error instanceof PipelineError) throw error;
       throw networkError(url, error);
     }
   }

@@ -35,6 +35,8 @@ export interface RunLock {
   readonly token: string;
   /** Makes the Write of a session that shares this lock. */
   fenced(session: Session): Write;
+  /** Whether another session waits for the lock. */
+  hasWaiters(): Promise<boolean>;
   /**
    * Gives the lock to whoever waits for it and takes it back afterwards. True when somebody had waited.
    * @throws the signal's reason when that aborts first; the lock is then not held.
@@ -143,13 +145,9 @@ export async function acquireLock(
         return work(trx);
       });
     },
+    hasWaiters: () => hasWaiters(session),
     async yieldToWaiters(signal) {
-      const { rows } = await sql`
-        select 1 from pg_locks where locktype = 'advisory' and classid = ${LOCK_CLASS} and objid = ${LOCK_OBJECT}
-          and database = (select oid from pg_database where datname = current_database()) and not granted`.execute(
-        session.db,
-      );
-      if (rows.length === 0) return false;
+      if (!(await hasWaiters(session))) return false;
       await unlock(session);
       // Postgres queues waiters in order: this returns after those who waited have finished.
       await take(session, Infinity, signal);
@@ -161,6 +159,15 @@ export async function acquireLock(
       await sql`select pg_advisory_unlock(${ALIVE_CLASS}, hashtext(${runId}))`.execute(session.db);
     },
   };
+}
+
+async function hasWaiters({ db }: Session): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from pg_locks where locktype = 'advisory' and classid = ${LOCK_CLASS} and objid = ${LOCK_OBJECT}
+      and database = (select oid from pg_database where datname = current_database()) and not granted`.execute(
+    db,
+  );
+  return rows.length > 0;
 }
 
 /** Locks the fence's row for the transaction. False when its token is another one by now. */

@@ -409,7 +409,7 @@ describe('backfill', () => {
     });
     await waiting;
     expect(result).toMatchObject({ status: 'succeeded', rows_inserted: 6 });
-    expect(tokens).toHaveLength(3);
+    expect(tokens).toHaveLength(4);
     expect(new Set(tokens).size).toBe(2);
   });
 });

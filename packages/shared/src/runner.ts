@@ -6,14 +6,15 @@ import { Temporal } from 'temporal-polyfill';
 
 import type { Account, AnyConnector, Io, Reporting } from './connector.ts';
 import type { Session } from './db.ts';
-import { AccountPausedError, LockLostError, toPipelineError } from './errors.ts';
+import { AccountPausedError, LockLostError, OutOfTimeError, toPipelineError } from './errors.ts';
 import { createHttpClient } from './http.ts';
 import type { AgentResult, Ledger, ResultStatus } from './ledger.ts';
 import type { Write } from './lock.ts';
 import type { Logger } from './log.ts';
+import type { ReaderPool } from './reader-pool.ts';
 import { hasOpenRejects } from './rejects.ts';
 import { forget, recall, remember, type StateKey } from './state.ts';
-import { createReading, readStream } from './stream-reader.ts';
+import { createReading, readStream, settleAll } from './stream-reader.ts';
 import type { DayWindow } from './window.ts';
 
 /** What a run gives to the sources that it runs. */
@@ -30,8 +31,10 @@ export interface RunContext {
   readonly progress: (event: ProgressEvent) => void;
   /** Told what people should know although nothing failed. */
   readonly warn: (message: string) => void;
-  /** Called between windows: a backfill lets others have the lock here. */
-  readonly betweenWindows?: () => Promise<unknown>;
+  /** The sessions that windows are read with; `session` may be one of them. */
+  readonly pool: ReaderPool;
+  /** No window is begun after this time of the real clock, in epoch milliseconds. */
+  readonly deadline?: number;
 }
 
 export interface ProgressEvent {
@@ -58,19 +61,39 @@ export async function runSource(
   config: unknown,
   work: Work,
 ): Promise<AgentResult[]> {
-  const results: AgentResult[] = [];
   try {
-    for (const accountId of connector.accounts(config)) {
-      if (work.kind === 'backfill' && work.accountId !== undefined && work.accountId !== accountId) continue;
-      if (work.kind === 'replay' && !(await hasOpenRejects(run.session.db, connector.agent, accountId)))
-        continue;
-      results.push(...(await runAccount(run, connector, config, accountId, work)));
+    const accounts = await accountsFor(run, connector, config, work);
+    // A backfill reads accounts side by side, as far as its pool goes; scheduled runs one after another.
+    if (work.kind === 'backfill') {
+      const results = await settleAll(
+        accounts.map((accountId) => runAccount(run, connector, config, accountId, work)),
+      );
+      return results.flat();
     }
+    const results: AgentResult[] = [];
+    for (const accountId of accounts)
+      results.push(...(await runAccount(run, connector, config, accountId, work)));
+    return results;
   } catch (error) {
     // Whatever the driver said first: without the database there is nothing to go on with, nor to record it in.
     throw run.session.lost.aborted ? run.session.lost.reason : error;
   }
-  return results;
+}
+
+async function accountsFor(
+  run: RunContext,
+  connector: AnyConnector,
+  config: unknown,
+  work: Work,
+): Promise<string[]> {
+  const accounts = connector.accounts(config);
+  if (work.kind === 'backfill')
+    return accounts.filter((accountId) => work.accountId === undefined || work.accountId === accountId);
+  if (work.kind === 'scheduled') return [...accounts];
+  const rejected = [];
+  for (const accountId of accounts)
+    if (await hasOpenRejects(run.session.db, connector.agent, accountId)) rejected.push(accountId);
+  return rejected;
 }
 
 async function runAccount(
@@ -108,7 +131,7 @@ async function runAccount(
       if (run.session.lost.aborted || thrown instanceof LockLostError) throw thrown;
       if (run.signal.aborted) throw run.signal.reason;
       const error = toPipelineError(thrown);
-      status = error instanceof AccountPausedError ? 'paused' : 'failed';
+      status = error instanceof AccountPausedError || error instanceof OutOfTimeError ? 'paused' : 'failed';
       failure = error;
       if (error instanceof AccountPausedError) await rememberPause(run, pauseKey, error.until);
       log.error(

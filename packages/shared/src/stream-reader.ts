@@ -5,14 +5,16 @@
 import { Temporal } from 'temporal-polyfill';
 
 import type { Account, AnyConnector, AnyStream, Io } from './connector.ts';
+import type { Session } from './db.ts';
 import {
   AccountPausedError,
   LockLostError,
+  OutOfTimeError,
   PipelineError,
   toPipelineError,
   WindowTooLargeError,
 } from './errors.ts';
-import { createLoader } from './load.ts';
+import { createLoader, type Loader } from './load.ts';
 import { type Drift, reconcile } from './reconcile.ts';
 import type { RunContext, Work } from './runner.ts';
 import { createShapeTally, shapeError, shapeNames, type ShapeTally } from './shape.ts';
@@ -27,7 +29,7 @@ import {
 } from './stream-plan.ts';
 import { findDifferences } from './sweep.ts';
 import { addDays, dayOf, type DayWindow, halve } from './window.ts';
-import { createWindowReader, type StreamCounts, type WindowReader } from './window-reader.ts';
+import { type Alongside, createWindowReader, type StreamCounts, type WindowReader } from './window-reader.ts';
 
 /** What came of a stream, besides its rows. */
 export interface StreamReading {
@@ -42,7 +44,8 @@ interface Job extends StreamReading {
   readonly run: RunContext;
   readonly input: PlanInput & { readonly account: Account };
   readonly io: Io;
-  readonly reader: WindowReader;
+  /** Works with a window reader on a session of the pool. */
+  readonly withReader: <T>(read: (reader: WindowReader, session: Session) => Promise<T>) => Promise<T>;
   readonly drift: Drift[];
 }
 
@@ -65,23 +68,30 @@ export async function readStream(
   reading: StreamReading,
 ): Promise<void> {
   const { run, connector, stream, account, io, work } = options;
-  const loader = await createLoader(run.session, stream);
   const shape = createShapeTally(stream);
-  const reader = createWindowReader({
-    run,
-    connector,
-    stream,
-    account,
-    io,
-    counts: reading.counts,
-    loader,
-    shape,
-  });
   const input = { connector, stream, account, reporting: run.reporting, now: run.now() };
-  const job: Job = { ...reading, run, input, io, reader, drift: [] };
+  const withReader: Job['withReader'] = (read) =>
+    run.pool.use(async (reader) => {
+      const loader = await loaderOf(reader.session, stream);
+      const { counts } = reading;
+      return read(
+        createWindowReader({
+          run: { ...run, ...reader },
+          connector,
+          stream,
+          account,
+          io,
+          counts,
+          loader,
+          shape,
+        }),
+        reader.session,
+      );
+    });
+  const job: Job = { ...reading, run, input, io, withReader, drift: [] };
   const read = async () => {
     if (work.kind === 'backfill') return readBackfill(job, work.window);
-    if (work.kind === 'replay') return reader.replay();
+    if (work.kind === 'replay') return withReader((reader) => reader.replay());
     await readScheduled(job);
     return sweepDaily(job);
   };
@@ -102,13 +112,15 @@ export async function readStream(
 
 /** A scheduled run: days that are due, then changes since the cursor. The cursor commits with the first window. */
 async function readScheduled(job: Job): Promise<void> {
-  const { run, input, reader } = job;
+  const { run, input } = job;
   const { stream } = input;
   const key = cursorKey(input);
   const plan = await planScheduled(run.session.db, input);
   let { cursor, version } = plan;
-  await readWindows(job, plan.days, async (trx) => {
-    if (version === 0) version = await remember(trx, key, cursor, 0);
+  await readWindows(job, plan.days, {
+    alongside: async (trx) => {
+      if (version === 0) version = await remember(trx, key, cursor, 0);
+    },
   });
   const calendar = calendarOf(input);
   const coveredFrom = dayOf(cursor.covered_to ?? run.now(), calendar);
@@ -118,15 +130,12 @@ async function readScheduled(job: Job): Promise<void> {
     const overlapMs = stream.changes?.overlapMs ?? 0;
     const from = Temporal.Instant.from(window.from).subtract({ milliseconds: overlapMs }).toString();
     const days = { from: coveredFrom, to: addDays(dayOf(window.to, calendar), 1) };
-    await reader.readChanges(
-      { from, to: window.to },
-      {
-        covers: caughtUp ? { window: days, timezone: calendar } : undefined,
-        alongside: async (trx) => {
-          version = await remember(trx, key, cursor, version);
-        },
-      },
-    );
+    const covers = caughtUp ? { window: days, timezone: calendar } : undefined;
+    const next = cursor;
+    const alongside: Alongside = async (trx) => {
+      version = await remember(trx, key, next, version);
+    };
+    await job.withReader((reader) => reader.readChanges({ from, to: window.to }, { covers, alongside }));
     widen(job.span, { from, to: window.to });
     if (caughtUp) await compareTotals(job, days);
   }
@@ -140,32 +149,87 @@ async function readBackfill(job: Job, window: DayWindow): Promise<void> {
   if (plan.runs.length > 0) job.counts.metadata['resumes'] = plan.runs;
   await run.write((trx) => remember(trx, key, [...plan.runs, run.ledger.runId], plan.version));
   const prepare = input.stream.prepareBackfill;
-  await readWindows(job, prepare ? await prepare(input.account, plan.days, io) : plan.days);
+  const windows = prepare ? await prepare(input.account, plan.days, io) : plan.days;
+  await readWindows(job, windows, { goOn: true });
   await run.write((trx) => forget(trx, key));
 }
 
-/** Reads the windows one by one; one that is too large for the vendor is halved. */
+/** Failures of so many windows on end say that it is not the window. */
+const FAILURES_ON_END = 3;
+/** What fails for one window for these reasons fails for all. */
+const ENDS_STREAM = new Set<string>(['auth', 'permission', 'config', 'rate_limit']);
+
+/**
+ * Reads the windows, as many at once as the pool has sessions. One that is too large for the vendor is halved. With
+ * `goOn` a window that fails does not stop the others, unless it is clear that they would fail too; the first failure is
+ * thrown at the end.
+ */
 async function readWindows(
   job: Job,
   windows: readonly DayWindow[],
-  alongside?: Parameters<WindowReader['readDays']>[2],
+  { alongside, goOn = false }: { readonly alongside?: Alongside; readonly goOn?: boolean },
 ): Promise<void> {
-  const { run, input, reader } = job;
+  const { run, input } = job;
   const queue = [...windows];
-  for (let window = queue.shift(); window !== undefined; window = queue.shift()) {
-    try {
-      await reader.readDays(window, calendarOf(input), alongside);
-    } catch (error) {
-      const halves = error instanceof WindowTooLargeError ? halve(window) : null;
-      if (halves === null) throw error;
-      run.log.info({ stream: input.stream.name, window }, 'too much for one request, split by date');
-      queue.unshift(...halves);
-      continue;
+  const failures: unknown[] = [];
+  let onEnd = 0;
+  const readNext = async () => {
+    for (let window = queue.shift(); window !== undefined; window = queue.shift()) {
+      const days = window;
+      try {
+        refuseWhenOutOfTime(run);
+        await job.withReader((reader) => reader.readDays(days, calendarOf(input), alongside));
+        widen(job.span, days);
+        await compareTotals(job, days);
+        onEnd = 0;
+      } catch (error) {
+        const halves = error instanceof WindowTooLargeError ? halve(days) : null;
+        if (halves !== null) {
+          run.log.info({ stream: input.stream.name, window }, 'too much for one request, split by date');
+          queue.unshift(...halves);
+          continue;
+        }
+        failures.push(error);
+        if (!goOn || endsStream(run, error) || ++onEnd >= FAILURES_ON_END) queue.length = 0;
+      }
     }
-    widen(job.span, window);
-    await compareTotals(job, window);
-    if (queue.length > 0) await run.betweenWindows?.();
-  }
+  };
+  await settleAll(Array.from({ length: run.pool.size }, () => readNext()));
+  if (failures.length > 0) throw failures[0];
+}
+
+function endsStream(run: RunContext, error: unknown): boolean {
+  if (run.signal.aborted || run.session.lost.aborted) return true;
+  if (!(error instanceof PipelineError)) return true;
+  return error instanceof LockLostError || error instanceof OutOfTimeError || ENDS_STREAM.has(error.type);
+}
+
+function refuseWhenOutOfTime({ deadline }: RunContext): void {
+  if (deadline !== undefined && Date.now() >= deadline)
+    throw new OutOfTimeError(
+      'The windows that were read are in. Give the same command again: it goes on with the rest.',
+    );
+}
+
+/** Waits for all, then throws the first error if there was one: nothing goes on behind the caller's back. */
+export async function settleAll<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(work);
+  return settled.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+}
+
+/** Loaders are made once a session and stream: their staging tables stay. */
+const loaders = new WeakMap<Session, Map<AnyStream, Promise<Loader>>>();
+
+function loaderOf(session: Session, stream: AnyStream): Promise<Loader> {
+  const known = loaders.get(session) ?? new Map<AnyStream, Promise<Loader>>();
+  loaders.set(session, known);
+  const loader = known.get(stream) ?? createLoader(session, stream);
+  known.set(stream, loader);
+  loader.catch(() => known.delete(stream));
+  return loader;
 }
 
 /** Compares a window that is in with the vendor's totals. Not being able to compare is told, and no failure. */
@@ -222,7 +286,7 @@ function noteDrift({ drift, counts, warnings, input }: Job): void {
 
 /** Once a day, after a scheduled reading: what the vendor has against what is stored. */
 async function sweepDaily(job: Job): Promise<void> {
-  const { run, input, reader, io } = job;
+  const { run, input, io } = job;
   const { sweep } = input.stream;
   if (sweep === undefined) return;
   const today = dayOf(run.now(), calendarOf(input));
@@ -230,10 +294,13 @@ async function sweepDaily(job: Job): Promise<void> {
   const known = await recall(run.session.db, key);
   if (known?.value === today) return;
   const window = { from: addDays(today, 1 - sweep.days), to: addDays(today, 1) };
-  const { again, gone, listed } = await findDifferences(run.session, input.stream, input.account, window, io);
-  const records = sweep.readRecords(input.account, [...new Set([...again, ...gone])], io);
-  await reader.readRecords(records, window, gone, async (trx) => {
-    await remember(trx, key, today, known?.version ?? 0);
+  const { again, gone, listed } = await job.withReader(async (reader, session) => {
+    const found = await findDifferences(session, input.stream, input.account, window, io);
+    const records = sweep.readRecords(input.account, [...new Set([...found.again, ...found.gone])], io);
+    await reader.readRecords(records, window, found.gone, async (trx) => {
+      await remember(trx, key, today, known?.version ?? 0);
+    });
+    return found;
   });
   job.counts.metadata['sweep'] = { listed, read_again: again.length, not_listed: gone.length };
 }

@@ -29,7 +29,7 @@ export interface StreamCounts extends LoadCounts {
 }
 
 /** Work that has to commit with the window: its cursor. */
-type Alongside = (trx: Transaction<Database>) => Promise<void>;
+export type Alongside = (trx: Transaction<Database>) => Promise<void>;
 
 export interface WindowReader {
   /** Reads whole days: afterwards the account's rows of these days are exactly the vendor's. */

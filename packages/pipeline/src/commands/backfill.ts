@@ -12,6 +12,8 @@ export interface BackfillOptions {
   readonly to: string;
   readonly account?: string;
   readonly dryRun?: boolean;
+  readonly agents: number;
+  readonly maxDuration: number;
   readonly wait: number;
 }
 
@@ -30,6 +32,8 @@ export async function backfillCommand(app: App, options: BackfillOptions): Promi
     kind: 'backfill',
     sources,
     work,
+    agents: options.agents,
+    deadline: Date.now() + options.maxDuration,
     waitMs: options.wait,
     skipWhenBusy: false,
   });

@@ -21,6 +21,8 @@ const REPAINT_MS = 100;
 export function createRunPrinter({ stderr }: Streams): RunWatcher {
   const interactive = stderr.isTTY;
   let startedAt = 0;
+  /** By account: several may be read at once, and one line tells of all. */
+  const rows = new Map<string, number>();
   let paintedAt = 0;
   const clearLine = () => {
     if (interactive) stderr.write('\r\u001B[2K');
@@ -28,12 +30,23 @@ export function createRunPrinter({ stderr }: Streams): RunWatcher {
   return {
     sourceStarted() {
       startedAt = Date.now();
+      rows.clear();
     },
     progress(event) {
+      rows.set(event.accountId, event.rowsRead);
       if (!interactive || Date.now() - paintedAt < REPAINT_MS) return;
       paintedAt = Date.now();
       clearLine();
-      stderr.write(fit(describeProgress(event, Date.now() - startedAt), stderr.columns));
+      stderr.write(
+        fit(
+          describeProgress(
+            event,
+            [...rows.values()].reduce((sum, count) => sum + count, 0),
+            Date.now() - startedAt,
+          ),
+          stderr.columns,
+        ),
+      );
     },
     result(result) {
       clearLine();
@@ -46,9 +59,9 @@ export function createRunPrinter({ stderr }: Streams): RunWatcher {
   };
 }
 
-function describeProgress(event: ProgressEvent, elapsedMs: number): string {
-  const rate = elapsedMs > 0 ? Math.round((event.rowsRead * 1000) / elapsedMs) : 0;
-  return `  ${event.agent} ${event.accountId} ${event.window.from} … ${event.window.to}  ${formatCount(event.rowsRead)} rows  ${formatCount(rate)} rows/s`;
+function describeProgress(event: ProgressEvent, rowsRead: number, elapsedMs: number): string {
+  const rate = elapsedMs > 0 ? Math.round((rowsRead * 1000) / elapsedMs) : 0;
+  return `  ${event.agent} ${event.accountId} ${event.window.from} … ${event.window.to}  ${formatCount(rowsRead)} rows  ${formatCount(rate)} rows/s`;
 }
 
 function fit(text: string, columns: number | undefined): string {

@@ -6,6 +6,7 @@ import { connect, type Session } from '../db.ts';
 import { type AgentResult, type RunKind, startRun } from '../ledger.ts';
 import { acquireLock, type RunLock } from '../lock.ts';
 import { createLogger } from '../log.ts';
+import { createReaderPool } from '../reader-pool.ts';
 import { createRedactor } from '../redact.ts';
 import { type RunContext, runSource, type Work } from '../runner.ts';
 
@@ -55,7 +56,10 @@ export async function startTestRun(url: string, options: TestRunOptions): Promis
     http: { retryBaseMs: 1, waitBudgetMs: options.waitBudgetMs ?? 0 },
     progress: options.progress ?? (() => undefined),
     warn: options.warn ?? (() => undefined),
-    ...(betweenWindows ? { betweenWindows: () => betweenWindows(lock) } : {}),
+    pool: createReaderPool(
+      [{ session, write: lock.fenced(session) }],
+      betweenWindows && { wanted: () => Promise.resolve(true), open: () => betweenWindows(lock) },
+    ),
   };
   const owned = cleanup.move();
   return { run, lock, lockSession, [Symbol.asyncDispose]: () => owned.disposeAsync() };
