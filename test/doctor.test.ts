@@ -14,7 +14,7 @@ let database: Awaited<ReturnType<typeof createTestDatabase>>;
 let env: Record<string, string>;
 
 beforeAll(async () => {
-  sandbox = await startSandbox({ now: '2026-11-20T12:00:00Z' });
+  sandbox = await startSandbox({ now: '2026-11-20T12:00:00Z', ratesSince: '2026-05-01' });
   database = await createTestDatabase();
   env = { ...sandbox.env, DATABASE_URL: database.url };
 });

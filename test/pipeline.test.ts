@@ -19,7 +19,7 @@ let env: Record<string, string>;
 let expected: Record<string, string>;
 
 beforeAll(async () => {
-  sandbox = await startSandbox({ now: NOW });
+  sandbox = await startSandbox({ now: NOW, ratesSince: '2026-05-01' });
   const reference = await createTestDatabase();
   const run = await floyoJson(['run'], { ...sandbox.env, DATABASE_URL: reference.url });
   expect(run.code, run.stderr).toBe(0);

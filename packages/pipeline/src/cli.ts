@@ -10,7 +10,6 @@ import { isDay } from '@floyo/shared/window';
 
 import { type App, createApp, type World } from './app.ts';
 import { backfillCommand } from './commands/backfill.ts';
-import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { etlCommand } from './commands/etl.ts';
 import { metricsCommand } from './commands/metrics.ts';
@@ -151,7 +150,12 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
     .description('everything on an embedded Postgres with local vendors, from nothing')
     .option('--keep', 'stay up afterwards, database and vendors')
     .option(...json)
-    .action(action(demoCommand));
+    // Loaded when it is asked for: it brings the servers of the sandbox along.
+    .action(
+      action(async (app, options: { keep?: boolean }) =>
+        (await import('./commands/demo.ts')).demoCommand(app, options),
+      ),
+    );
   return program;
 }
 

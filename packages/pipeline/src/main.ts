@@ -1,11 +1,15 @@
 /** The `floyo` command: the only file that touches the process. */
 import { existsSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 
 import { repositoryRoot } from '@floyo/shared/paths';
 
-import { runCli } from './cli.ts';
 import { InterruptedError } from './run-lock.ts';
+
+// Node strips the types of every file at each start: the next command finds that done. So the rest is imported after this.
+enableCompileCache();
+const { runCli } = await import('./cli.ts');
 
 const dotenv = process.env['FLOYO_ENV_FILE'] ?? join(repositoryRoot, '.env');
 if (existsSync(dotenv)) process.loadEnvFile(dotenv);

@@ -22,6 +22,8 @@ export interface SandboxOptions {
   port?: number;
   /** One shop more (or in place of a seeded one), served from a CSV of order lines. */
   shopCsv?: { shop: string; path: string };
+  /** The first day of the rates; all since 2009 unless told. */
+  ratesSince?: string;
   /** Told what a CSV became, and which of its lines no shop can have. */
   report?: (text: string) => void;
 }
@@ -37,11 +39,10 @@ export interface Sandbox {
 }
 
 const defaultSeed = 7;
-/** Shopify's takes an option more and is mounted on its own. */
+/** Those that take options are mounted on their own. */
 const vendorServers: Record<string, VendorServer> = {
   '/meta': createMetaServer,
   '/tiktok': createTikTokServer,
-  '/ecb': createEcbServer,
 };
 
 /** Starts the sandbox on the loopback interface; `close` ends open connections, too. */
@@ -61,6 +62,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   app.route('/_sandbox', createControlServer(context));
   for (const [prefix, createServer] of Object.entries(vendorServers))
     app.route(prefix, createServer(context));
+  app.route('/ecb', createEcbServer(context, options.ratesSince));
   app.route('/shopify', createShopifyServer(context, shop));
 
   const server = createAdaptorServer({ fetch: app.fetch });

@@ -5,19 +5,21 @@ import { Hono } from 'hono';
 
 import type { VendorContext } from '../core.ts';
 import { connectionFaults, halfBody } from '../middleware.ts';
-import { dayText, localDay } from '../world/days.ts';
+import { dayNumber, dayText, localDay } from '../world/days.ts';
 import { firstRateDay, isBusinessDay, quoteCurrencies, rateOn } from '../world/rates.ts';
 
 const fileName = 'eurofxref-hist';
 const publicationHour = 16;
 
-export function createEcbServer(context: VendorContext): Hono {
+/** @param since the first day in the file; 2009-01-02 unless told. */
+export function createEcbServer(context: VendorContext, since?: string): Hono {
+  const firstDay = since === undefined ? firstRateDay : Math.max(dayNumber(since), firstRateDay);
   const app = new Hono();
   let known = { lastDay: -1, csv: '' };
 
   const currentCsv = (): string => {
     const lastDay = lastPublishedDay(context);
-    if (known.lastDay !== lastDay) known = { lastDay, csv: writeCsv(context.seed, lastDay) };
+    if (known.lastDay !== lastDay) known = { lastDay, csv: writeCsv(context.seed, firstDay, lastDay) };
     return known.csv;
   };
 
@@ -63,9 +65,9 @@ function lastPublishedDay(context: VendorContext): number {
 }
 
 /** Newest first, a trailing comma on every line, N/A where a currency has no rate. */
-function writeCsv(seed: number, lastDay: number): string {
+function writeCsv(seed: number, firstDay: number, lastDay: number): string {
   const lines = [`Date,${quoteCurrencies.join(',')},`];
-  for (let day = lastDay; day >= firstRateDay; day -= 1) {
+  for (let day = lastDay; day >= firstDay; day -= 1) {
     if (!isBusinessDay(day)) continue;
     const rates = quoteCurrencies.map((quote) => rateOn(seed, quote, day) ?? 'N/A');
     lines.push(`${dayText(day)},${rates.join(',')},`);
