@@ -1,6 +1,8 @@
 /** Runs the real command in real processes, on a test database and the sandbox; for the end-to-end tests. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -66,6 +68,7 @@ export function floyo(args: readonly string[], env: Readonly<Record<string, stri
 }
 
 /** Runs it with --json and gives the document of standard output. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows the document of the command it gives
 export async function floyoJson<T = RunDocument>(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -107,4 +110,50 @@ export async function query<T>(url: string, work: (session: Session) => Promise<
   } finally {
     await session.end();
   }
+}
+
+/** Waits until a run holds the lock. */
+export async function lockHeld(url: string): Promise<void> {
+  await until(
+    url,
+    sql`select 1 from pg_locks l, ops.fence f where l.locktype = 'advisory' and l.pid = f.pid and l.granted`,
+  );
+}
+
+export async function coveredAtLeast(url: string, days: number): Promise<void> {
+  await until(url, sql`select 1 from ops.coverage having count(*) >= ${days}`);
+}
+
+export async function covered(url: string): Promise<number> {
+  return query(url, async ({ db }) => {
+    const { rows } = await sql<{ count: number }>`select count(*)::int as count from ops.coverage`.execute(
+      db,
+    );
+    return rows[0]?.count ?? 0;
+  });
+}
+
+export async function until(url: string, condition: ReturnType<typeof sql>): Promise<void> {
+  await query(url, async ({ db }) => {
+    const deadline = Date.now() + 15_000;
+    for (;;) {
+      const { rows } = await condition.execute(db);
+      if (rows.length > 0) return;
+      if (Date.now() > deadline) throw new Error('the condition did not come true within 15 s');
+    }
+  });
+}
+
+/** An alert webhook that keeps what it is sent. */
+export async function listen(onBody: (body: string) => void): Promise<{ url: string; server: Server }> {
+  const server = createServer((request, response) => {
+    let body = '';
+    request.setEncoding('utf8').on('data', (text: string) => (body += text));
+    request.on('end', () => {
+      onBody(body);
+      response.end('ok');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
 }

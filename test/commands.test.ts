@@ -1,0 +1,135 @@
+/** Commands around the runs, and wrong usage and configuration. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+import { type Sandbox, startSandbox } from '@floyo/sandbox';
+import { createTestDatabase } from '@floyo/shared/testing/database';
+
+import { floyo, floyoJson } from './floyo.ts';
+
+const NOW = '2026-11-20T12:00:00Z';
+
+let sandbox: Sandbox;
+let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  sandbox = await startSandbox({ now: NOW, ratesSince: '2026-05-01' });
+});
+
+afterAll(() => sandbox.close());
+
+beforeEach(async () => {
+  sandbox.faults.clear();
+  sandbox.clock.set(NOW);
+  database = await createTestDatabase();
+  env = { ...sandbox.env, DATABASE_URL: database.url };
+});
+
+afterEach(() => database.drop());
+
+describe('status and unlock', () => {
+  it('tells freshness of every account, the backlog and the lock', async () => {
+    await floyo(['run'], env);
+    const { document } = await floyoJson<Record<string, unknown>>(['status'], env);
+    expect(document).toMatchObject({ lock: null, rejected: 0, dirty: 0 });
+    const sources = document['sources'] as { source: string; data_through: string; stale: boolean }[];
+    expect(sources.map(({ source }) => source)).toEqual([
+      'fx',
+      'meta',
+      'meta',
+      'meta',
+      'tiktok',
+      'tiktok',
+      'shopify',
+      'shopify',
+    ]);
+    expect(sources.every(({ data_through }) => data_through >= '2026-11-20')).toBe(true);
+    const later = await floyoJson<{ sources: { stale: boolean }[] }>(['status'], {
+      ...env,
+      FLOYO_NOW: '2030-01-01T00:00:00Z',
+    });
+    expect(later.document.sources.every(({ stale }) => stale)).toBe(true);
+  });
+
+  it('unlock says when nobody holds it', async () => {
+    const { document, code } = await floyoJson<unknown>(['unlock'], env);
+    expect(code).toBe(0);
+    expect(document).toEqual({ lock: null, ended: false });
+  });
+});
+
+describe('wrong configuration', () => {
+  it('tells every problem at once and exits 2', async () => {
+    const { code, document, stderr } = await floyoJson<{ error: { problems: { variable: string }[] } }>(
+      ['run'],
+      {
+        DATABASE_URL: 'mysql://nowhere',
+        REPORTING_TIMEZONE: 'Mars/Olympus',
+        META_ACCESS_TOKEN: 'a-token-of-somebody',
+        SHOPIFY_SHOPS: 'not a shop',
+      },
+    );
+    expect(code).toBe(2);
+    const variables = document.error.problems.map(({ variable }) => variable);
+    expect(variables).toEqual(
+      expect.arrayContaining(['DATABASE_URL', 'REPORTING_TIMEZONE', 'META_AD_ACCOUNT_IDS', 'SHOPIFY_SHOPS']),
+    );
+    expect(stderr).toContain('META_AD_ACCOUNT_IDS');
+    expect(stderr).not.toContain('a-token-of-somebody');
+  });
+
+  it('a database without the schema: exit 2 and what to run', async () => {
+    const empty = await createTestDatabase({ empty: true });
+    const { code, document } = await floyoJson<{ error: { code: string; problems: { message: string }[] } }>(
+      ['run'],
+      {
+        ...sandbox.env,
+        DATABASE_URL: empty.url,
+      },
+    );
+    expect(code).toBe(2);
+    expect(document.error).toMatchObject({ code: 'schema' });
+    expect(document.error.problems[0]?.message).toContain('floyo migrate');
+    const migrated = await floyoJson<{ applied: string[] }>(['migrate'], { DATABASE_URL: empty.url });
+    expect(migrated.document.applied.length).toBeGreaterThan(0);
+    const again = await floyoJson<{ applied: string[] }>(['migrate'], { DATABASE_URL: empty.url });
+    expect(again.document).toEqual({ applied: [] });
+    await empty.drop();
+  });
+
+  it('another reporting currency than the stored values have: exit 2', async () => {
+    await floyo(['run', '--only', 'fx'], env);
+    const { code, document } = await floyoJson<{ error: { problems: { variable: string }[] } }>(['run'], {
+      ...env,
+      REPORTING_CURRENCY: 'EUR',
+    });
+    expect(code).toBe(2);
+    expect(document.error.problems[0]?.variable).toBe('REPORTING_CURRENCY');
+  });
+
+  it('unknown commands, options, sources and days: exit 2', async () => {
+    const wrong = [
+      ['fly'],
+      ['run', '--fast'],
+      ['etl', 'myspace'],
+      ['backfill', '--source', 'meta', '--from', '2026-02-30', '--to', '2026-03-01'],
+      ['run', '--only', 'stripe'],
+    ];
+    for (const outcome of await Promise.all(wrong.map((args) => floyoJson<{ error: unknown }>(args, env)))) {
+      expect(outcome.code).toBe(2);
+      expect(outcome.document.error).toMatchObject({ code: 'usage' });
+    }
+  });
+
+  it('an unreachable database: exit 1, where and what to do', async () => {
+    const { code, document } = await floyoJson<{ error: unknown }>(['run'], {
+      ...sandbox.env,
+      DATABASE_URL: 'postgres://u:pa55word@127.0.0.1:1/x',
+    });
+    expect(code).toBe(1);
+    expect(document.error).toMatchObject({
+      severity: 'P0',
+      message: expect.stringContaining('127.0.0.1:1') as string,
+    });
+  });
+});
