@@ -20,15 +20,16 @@ afterEach(() => vendor?.close());
 
 async function readAll(answer: (request: VendorRequest, index: number) => VendorAnswer): Promise<unknown[]> {
   vendor = await startTestVendor(answer);
-  const client = createMetaClient({
+  const config = {
     accessToken: TOKEN,
     accountIds: ['1'],
     apiVersion: 'v26.0',
     conversionAction: 'purchase',
     baseUrl: vendor.url,
-  });
+  };
+  const client = createMetaClient(config, '1');
   return collect(
-    client.readInsights(createTestIo({ now: '2026-11-21T09:00:00Z' }).http, '1', { level: 'ad' }),
+    client.readPages(createTestIo({ now: '2026-11-21T09:00:00Z' }), 'act_1/insights', { level: 'ad' }),
   );
 }
 

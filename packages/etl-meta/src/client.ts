@@ -1,81 +1,111 @@
 /**
- * Meta's Graph API as this connector uses it: token by header, cursor paging, smaller pages when Meta asks for them.
- * Yields pages of unknown records; what they mean is the stream's business.
+ * Meta's Graph API as this connector uses it: token by header, cursor paging, smaller pages when Meta asks for them,
+ * and the limits kept. Yields pages of unknown records; what they mean is the stream's business.
  * https://developers.facebook.com/docs/marketing-api/insights
  */
-import { z } from 'zod';
+import type { Io } from '@floyo/shared/connector';
+import { AccountPausedError, PipelineError, WindowTooLargeError } from '@floyo/shared/errors';
+import type { HttpReply } from '@floyo/shared/http';
 
-import { PipelineError, WindowTooLargeError } from '@floyo/shared/errors';
-import type { HttpClient, HttpReply } from '@floyo/shared/http';
-
+import { createBudget } from './budget.ts';
 import type { MetaConfig } from './config.ts';
-import { classifyReply, PageTooLargeError, ReportFailedError } from './errors.ts';
+import {
+  AppThrottledError,
+  CallTimedOutError,
+  classifyReply,
+  PageTooLargeError,
+  ReportFailedError,
+} from './errors.ts';
+import { type Page, pageSchema, refuseBrokenPage, stuckCursor } from './page.ts';
+import { TIMINGS, type Timings } from './timings.ts';
+import { refuseOtherVersion } from './versions.ts';
 
 /** Meta's default is 25 and its maximum not documented; 500 is what other readers use. */
 const FIRST_LIMIT = 500;
 const SMALLEST_LIMIT = 25;
 
-const pageSchema = z.object({
-  data: z.array(z.unknown()),
-  paging: z
-    .object({ cursors: z.object({ after: z.string().optional() }).optional(), next: z.string().optional() })
-    .optional(),
-});
-type Page = z.infer<typeof pageSchema>;
-
 export type Parameters = Readonly<Record<string, string>>;
 
+/** Meta for one ad account. Everything throws PipelineError, classified. */
 export interface MetaClient {
-  /** GET of one node. Throws PipelineError, classified. */
-  getNode(http: HttpClient, node: string, fields: readonly string[]): Promise<unknown>;
-  /** All pages of `act_<accountId>/insights`, empty ones left out. Throws WindowTooLargeError when fewer days are needed. */
-  readInsights(
-    http: HttpClient,
-    accountId: string,
-    parameters: Parameters,
-  ): AsyncGenerator<readonly unknown[]>;
+  readonly accountId: string;
+  readonly timings: Timings;
+  /** GET of a node; `path` is what follows the version (`act_123`, a report's id, `debug_token`). */
+  get(io: Io, path: string, parameters: Parameters): Promise<HttpReply>;
+  /** POST of a form that may be made twice without harm. */
+  post(io: Io, path: string, parameters: Parameters): Promise<HttpReply>;
+  /**
+   * All pages of an edge (`act_123/insights`), empty ones left out. Throws CallTimedOutError when an answer takes too
+   * long and WindowTooLargeError when it would hold too much.
+   */
+  readPages(io: Io, path: string, parameters: Parameters): AsyncGenerator<readonly unknown[]>;
+  /** How Meta ranks the app, by the answers so far: `development_access`, `standard_access`. */
+  readonly tier: string | undefined;
 }
 
-export function createMetaClient(config: MetaConfig): MetaClient {
-  async function get(
-    http: HttpClient,
+export function createMetaClient(
+  config: MetaConfig,
+  accountId: string,
+  timings: Timings = TIMINGS,
+): MetaClient {
+  const budget = createBudget(config, accountId, timings);
+
+  async function call(
+    io: Io,
+    method: 'GET' | 'POST',
     path: string,
     parameters: Parameters,
-    check: (reply: HttpReply) => PipelineError | undefined,
-  ): Promise<unknown> {
-    const accountId = /^act_(\d+)/.exec(path)?.[1] ?? '';
-    const reply = await http.request({
-      url: `${config.baseUrl}/${config.apiVersion}/${path}?${new URLSearchParams(parameters).toString()}`,
-      headers: { authorization: `Bearer ${config.accessToken}` },
-      safeToRepeat: true,
-      classify: (answer) =>
-        classifyReply(answer, accountId) ?? refuseOtherVersion(answer, config.apiVersion) ?? check(answer),
-    });
-    return reply.json;
+    check: (reply: HttpReply) => PipelineError | undefined = () => undefined,
+  ): Promise<HttpReply> {
+    await budget.pace(io);
+    const url = `${config.baseUrl}/${config.apiVersion}/${path}`;
+    const values = new URLSearchParams(parameters).toString();
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    /** Times in a row that this call was refused for the app's limit. */
+    let refusals = 0;
+    const classify = (reply: HttpReply): PipelineError | undefined => {
+      budget.note(reply.headers);
+      const error = classifyReply(reply, accountId);
+      if (error instanceof AppThrottledError) return withWait(error, timings.appWaitsMs, refusals++);
+      refusals = 0;
+      return error ?? refuseOtherVersion(reply, config.apiVersion) ?? check(reply);
+    };
+    try {
+      return await io.http.request({
+        method,
+        url: method === 'GET' ? `${url}?${values}` : url,
+        headers: { authorization: `Bearer ${config.accessToken}`, ...(method === 'GET' ? {} : form) },
+        ...(method === 'GET' ? {} : { body: values }),
+        safeToRepeat: true,
+        timeoutMs: timings.callTimeoutMs,
+        classify,
+      });
+    } catch (error) {
+      if (refusals > 0 && error instanceof AccountPausedError) budget.pauseApp(error.until);
+      throw error;
+    }
   }
 
-  async function getPage(http: HttpClient, accountId: string, parameters: Parameters): Promise<Page> {
+  async function getPage(io: Io, path: string, parameters: Parameters): Promise<Page> {
     try {
-      return pageSchema.parse(
-        await get(http, `act_${accountId}/insights`, parameters, (reply) =>
-          refuseBrokenPage(reply, Number(parameters['limit'])),
-        ),
-      );
+      const limit = Number(parameters['limit']);
+      const reply = await call(io, 'GET', path, parameters, (answer) => refuseBrokenPage(answer, limit));
+      return pageSchema.parse(reply.json);
     } catch (error) {
-      if (!(error instanceof ReportFailedError)) throw error;
-      throw new WindowTooLargeError({
-        message: `${error.message}, again and again`,
-        advice: 'Fewer days are asked for. If a single day fails as well, ask Meta with the fbtrace_id.',
-        context: error.context,
-        cause: error,
-      });
+      throw sizeErrorOf(error) ?? error;
     }
   }
 
   return {
-    getNode: (http, node, fields) => get(http, node, { fields: fields.join(',') }, () => undefined),
+    accountId,
+    timings,
+    get tier() {
+      return budget.tier;
+    },
+    get: (io, path, parameters) => call(io, 'GET', path, parameters),
+    post: (io, path, parameters) => call(io, 'POST', path, parameters),
 
-    async *readInsights(http, accountId, parameters) {
+    async *readPages(io, path, parameters) {
       const passed = new Set<string>();
       let limit = FIRST_LIMIT;
       let after: string | undefined;
@@ -83,7 +113,7 @@ export function createMetaClient(config: MetaConfig): MetaClient {
         let page: Page;
         try {
           const cursor = after === undefined ? {} : { after };
-          page = await getPage(http, accountId, { ...parameters, limit: String(limit), ...cursor });
+          page = await getPage(io, path, { ...parameters, limit: String(limit), ...cursor });
         } catch (error) {
           if (!(error instanceof PageTooLargeError) || limit <= SMALLEST_LIMIT) throw error;
           limit = Math.max(SMALLEST_LIMIT, Math.floor(limit / 2));
@@ -101,49 +131,31 @@ export function createMetaClient(config: MetaConfig): MetaClient {
   };
 }
 
-/** Meta serves an expired version as another one; this header is the only sign. */
-function refuseOtherVersion(reply: HttpReply, asked: string): PipelineError | undefined {
-  const served = reply.headers.get('facebook-api-version');
-  if (served === null || served === asked) return undefined;
-  return new PipelineError({
-    type: 'contract',
-    message: `Meta answered as Marketing API ${served}, not as ${asked}`,
-    advice: `${asked} has probably ended. Read the changelog between the two, then set META_API_VERSION.`,
-    context: { asked, served, url: reply.url },
-  });
+/** The app's limit tells no time: the longer it lasts, the longer the wait. */
+function withWait(
+  { message, advice, context, waitMs }: AppThrottledError,
+  waitsMs: readonly number[],
+  refusals: number,
+): AppThrottledError {
+  const ownMs = waitsMs[Math.min(refusals, waitsMs.length - 1)];
+  return new AppThrottledError({ message, advice, context, waitMs: waitMs ?? ownMs });
 }
 
-function refuseBrokenPage(reply: HttpReply, limit: number): PipelineError | undefined {
-  const page = pageSchema.safeParse(reply.json);
-  if (!page.success)
-    return new PipelineError({
-      type: 'contract',
-      message: "Meta's answer is no page of insights",
-      advice: 'The API may have changed: compare the answer with the documentation of insights.',
-      context: {
-        url: reply.url,
-        reasons: page.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
-      },
+/** What no longer helps to repeat, but to ask for less: an answer that never came, a report that always fails. */
+function sizeErrorOf(error: unknown): WindowTooLargeError | undefined {
+  if (error instanceof ReportFailedError)
+    return new WindowTooLargeError({
+      message: `${error.message}, again and again`,
+      advice: 'Less is asked for at a time. If that fails as well, ask Meta with the fbtrace_id.',
+      context: error.context,
+      cause: error,
     });
-  if (page.data.data.length < limit || page.data.paging !== undefined) return undefined;
-  // A full page always has cursors: without them nobody can tell whether there is more.
-  return new PipelineError({
-    type: 'truncated',
-    message: "A full page of Meta's insights came without its cursors: there may be more",
-    advice: 'Nothing was loaded from it; the next run tries again.',
-    retryable: true,
-    context: { url: reply.url, rows: page.data.data.length },
-  });
-}
-
-function stuckCursor(after: string | undefined): PipelineError {
-  return new PipelineError({
-    type: 'contract',
-    message:
-      after === undefined
-        ? 'Meta says there is a next page but gives no cursor'
-        : "Meta's cursor leads back to a page that was read already",
-    advice: 'Nothing was loaded from this window. If it lasts, ask Meta.',
-    context: { after },
-  });
+  if (error instanceof PipelineError && error.cause instanceof Error && error.cause.name === 'TimeoutError')
+    return new CallTimedOutError({
+      message: error.message,
+      advice: 'Nothing to do: an asynchronous report is asked for instead.',
+      context: error.context,
+      cause: error,
+    });
+  return undefined;
 }

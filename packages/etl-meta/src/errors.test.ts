@@ -4,7 +4,15 @@ import { PipelineError, ThrottledError, WindowTooLargeError } from '@floyo/share
 import type { HttpReply } from '@floyo/shared/http';
 import { matching } from '@floyo/shared/testing/matchers';
 
-import { classifyReply, PageTooLargeError, ReportFailedError } from './errors.ts';
+import {
+  AppThrottledError,
+  CallTimedOutError,
+  classifyReply,
+  InvisibleError,
+  NotReadyError,
+  PageTooLargeError,
+  ReportFailedError,
+} from './errors.ts';
 
 const ACCOUNT = '1234567890';
 
@@ -67,8 +75,6 @@ const THROTTLED: readonly Body[] = [
 ];
 const SPLIT: readonly Body[] = [
   { code: 100, error_subcode: 1487534 },
-  { code: 100, error_subcode: 1504018 },
-  { code: 2, error_subcode: 1504038, is_transient: true },
   { code: -3, error_subcode: 1504045 },
   {
     code: 100,
@@ -121,7 +127,36 @@ describe('codes', () => {
     const error = classify(body);
     expect(error).toBeInstanceOf(WindowTooLargeError);
     expect(error).not.toBeInstanceOf(PageTooLargeError);
+    expect(error).not.toBeInstanceOf(CallTimedOutError);
     expect(error.retryable).toBe(false);
+  });
+
+  test.each([
+    { code: 100, error_subcode: 1504018 },
+    { code: 2, error_subcode: 1504038, is_transient: true },
+  ])('$code/$error_subcode asks for an asynchronous report at once', (body) => {
+    const error = classify(body);
+    expect(error).toBeInstanceOf(CallTimedOutError);
+    expect(error.retryable).toBe(false);
+  });
+
+  test.each([
+    { code: 2637, error_subcode: 1815107, is_transient: true },
+    { code: 100, error_subcode: 1815107 },
+    { code: 100, message: '(#100) Cannot include spend, campaign_name in summary param because …' },
+  ])('$code/$error_subcode $message is not ready yet', (body) => {
+    const error = classify(body);
+    expect(error).toBeInstanceOf(NotReadyError);
+    expect(error.retryable).toBe(true);
+  });
+
+  test('only code 4 is the limit of the whole app', () => {
+    const isApp = (body: Body): boolean => classify(body) instanceof AppThrottledError;
+    expect(THROTTLED.filter(isApp).map(({ code }) => code)).toEqual([4, 4, 4]);
+  });
+
+  test('what can not be seen is told apart: a new report may not be there yet', () => {
+    expect(classify({ code: 100, error_subcode: 33 })).toBeInstanceOf(InvisibleError);
   });
 
   test('code 1 that asks to reduce the amount of data asks for a smaller page', () => {
@@ -152,6 +187,7 @@ describe('what people read', () => {
     });
     expect(error.message).toBe('Meta: the access token has expired (190/463)');
     expect(error.advice).toContain('META_ACCESS_TOKEN');
+    expect(error.advice).toContain('fbtrace_id AbC1');
     expect(error.context).toMatchObject({ code: 190, subcode: 463, fbtrace_id: 'AbC1', http_status: 400 });
   });
 
@@ -184,10 +220,6 @@ describe('how long to wait', () => {
     });
     expect(classify({ code: 17 }, { headers: header(100) })).toMatchObject({ waitMs: 100_000 });
     expect(classify({ code: 17 }, { headers: header(40) })).toMatchObject({ waitMs: undefined });
-  });
-
-  test("a minute for the app's limit, which tells no time", () => {
-    expect(classify({ code: 4, error_subcode: 1504022 })).toMatchObject({ waitMs: 60_000 });
   });
 
   test.each(['', 'no json', '{}', '{"1":null}', '[]', '{"1":[{}]}'])(

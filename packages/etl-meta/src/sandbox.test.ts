@@ -138,11 +138,22 @@ describe('faults', () => {
     expect(await read(US, 28)).toEqual(before);
   });
 
-  test('an unknown account, an expired version', async () => {
+  test('an unknown account, another one, a wrong token', async () => {
     await expect(read('42', 1)).rejects.toMatchObject({ type: 'permission' });
+    await expect(read(US, 1, { config: { accessToken: 'other' } })).rejects.toMatchObject({ type: 'auth' });
+    sandbox.faults.add({ vendor: 'meta', kind: 'ad_account', value: { account_id: TOKYO } });
+    await expect(read(US, 1)).rejects.toMatchObject({
+      type: 'contract',
+      message: containing(`answers for ${TOKYO}`),
+    });
+  });
+
+  test('an expired version is refused before the first call', async () => {
+    sandbox.log.clear();
     await expect(read(US, 1, { config: { apiVersion: 'v24.0' } })).rejects.toMatchObject({
       type: 'contract',
+      message: containing('ended on 2026-10-06'),
     });
-    await expect(read(US, 1, { config: { accessToken: 'other' } })).rejects.toMatchObject({ type: 'auth' });
+    expect(sandbox.log.count('meta')).toBe(0);
   });
 });

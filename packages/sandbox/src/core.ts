@@ -23,6 +23,25 @@ export const faultKinds = [
   'wrong_version',
   'ignored_filter',
   'latency',
+  // Meta's, see README.md.
+  'error',
+  'usage',
+  'token',
+  'ad_account',
+  'report_not_found',
+  'report_not_ready',
+  'report_running_100',
+  'report_completed_early',
+  'report_summary_bug',
+  'report_skipped',
+  'report_failed',
+  'report_stuck',
+  'report_expired',
+  // TikTok's, see tiktok/README.md; it takes `error` and `ad_account`, too.
+  'call_limit',
+  'small_pages',
+  'page_drift',
+  'report_task',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 

@@ -3,8 +3,11 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { containing } from '@floyo/shared/testing/matchers';
 import { collect, createTestIo, startTestVendor, type TestVendor } from '@floyo/shared/testing/vendor';
 
+import type { MetaSession } from '../account.ts';
 import { createMetaClient } from '../client.ts';
-import { insights, insightSchema, insightsParameters, type MetaSession } from './insights.ts';
+import { insightsParameters } from '../query.ts';
+import { createWindowReader } from '../read-window.ts';
+import { insights, insightSchema } from './insights.ts';
 
 const config = {
   accessToken: 'token',
@@ -18,7 +21,7 @@ const session: MetaSession = {
   timezone: 'America/Los_Angeles',
   currency: 'USD',
   conversionAction: 'purchase',
-  client: createMetaClient(config),
+  reader: createWindowReader(createMetaClient(config, '1010035716096012')),
 };
 const record = {
   account_id: '1010035716096012',
@@ -159,11 +162,11 @@ describe('a window', () => {
   afterEach(() => vendor?.close());
 
   async function read(changes: Record<string, unknown>): Promise<unknown[]> {
-    const data = [record, { ...record, ...changes }];
+    const data = [record, { ...record, ad_id: '120210000000000304', ...changes }];
     vendor = await startTestVendor(() => ({ body: { data, paging: { cursors: { after: 'c' } } } }));
-    const client = createMetaClient({ ...config, baseUrl: vendor.url });
+    const reader = createWindowReader(createMetaClient({ ...config, baseUrl: vendor.url }, session.id));
     return collect(
-      insights.readDays({ ...session, client }, window, createTestIo({ now: '2026-11-21T09:00:00Z' })),
+      insights.readDays({ ...session, reader }, window, createTestIo({ now: '2026-11-21T09:00:00Z' })),
     );
   }
 

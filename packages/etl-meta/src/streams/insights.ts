@@ -1,45 +1,19 @@
 /**
  * One row per ad and day of the ad account's calendar: what was spent and what came of it.
- * Owns the request, the record's shape and its mapping to `spend`.
+ * Owns the record's shape and its mapping to `spend`; what is asked for is in `query.ts`.
  * https://developers.facebook.com/docs/marketing-api/reference/ads-insights
  */
 import { z } from 'zod';
 
-import { type Account, defineStream, type LoadRows } from '@floyo/shared/connector';
+import { defineStream, type LoadRows } from '@floyo/shared/connector';
 import { PipelineError } from '@floyo/shared/errors';
 import { countText, dayText, decimalText, idText } from '@floyo/shared/schemas';
-import { addDays, type DayWindow, isDay } from '@floyo/shared/window';
+import { dayOf, type DayWindow, isDay } from '@floyo/shared/window';
 
-import type { MetaClient } from '../client.ts';
-
-/** One ad account, opened. */
-export interface MetaSession extends Account {
-  readonly currency: string;
-  readonly conversionAction: string;
-  readonly client: MetaClient;
-}
-
-/** The fields asked for. No action_breakdowns and no attribution windows: both change which conversions come. */
-export const FIELDS = [
-  ...[
-    'account_id',
-    'account_currency',
-    'campaign_id',
-    'campaign_name',
-    'adset_id',
-    'adset_name',
-    'ad_id',
-    'ad_name',
-  ],
-  ...['spend', 'impressions', 'clicks', 'inline_link_clicks', 'reach', 'actions', 'action_values'],
-  ...['objective', 'attribution_setting'],
-] as const;
-
-/** Every status an ad can have. Without this filter act_X/insights?level=ad leaves deleted ads out, with their spend. */
-export const EFFECTIVE_STATUSES = [
-  ...['ACTIVE', 'PAUSED', 'DELETED', 'ARCHIVED', 'CAMPAIGN_PAUSED', 'ADSET_PAUSED', 'DISAPPROVED'],
-  ...['PENDING_REVIEW', 'PREAPPROVED', 'PENDING_BILLING_INFO', 'IN_PROCESS', 'WITH_ISSUES'],
-] as const;
+import type { MetaSession } from '../account.ts';
+import { refuseTooOld } from '../history.ts';
+import { CONSTANT_FIELDS, fieldsOf, KNOWN_FIELDS } from './shape.ts';
+import { MEASURES, readTotals } from './totals.ts';
 
 // Every number of Meta is a text. What is zero is left out.
 const actionSchema = z.looseObject({ action_type: z.string(), value: decimalText });
@@ -99,25 +73,21 @@ export const insights = defineStream<MetaSession, Insight>({
       ? { externalId: `meta:${known.data.ad_id}`, date: known.data.date_start }
       : undefined;
   },
+  totals: { measures: MEASURES, read: readTotals },
+  shape: { fieldsOf, known: KNOWN_FIELDS, always: CONSTANT_FIELDS },
+  prepareBackfill(session, windows, io) {
+    refuseTooOld(windows, dayOf(io.now(), session.timezone));
+    return Promise.resolve(windows);
+  },
   async *readDays(session, window, io) {
-    for await (const page of session.client.readInsights(io.http, session.id, insightsParameters(window))) {
+    refuseTooOld([window], dayOf(io.now(), session.timezone));
+    for await (const page of session.reader.read(io, window)) {
       for (const record of page) refuseForeignRecord(record, session, window);
       yield page;
     }
   },
   toRows: toSpendRow,
 });
-
-/** The query of one window; Meta's `until` is included. */
-export function insightsParameters({ from, to }: DayWindow): Readonly<Record<string, string>> {
-  return {
-    level: 'ad',
-    time_increment: '1',
-    time_range: JSON.stringify({ since: from, until: addDays(to, -1) }),
-    fields: FIELDS.join(','),
-    filtering: JSON.stringify([{ field: 'ad.effective_status', operator: 'IN', value: EFFECTIVE_STATUSES }]),
-  };
-}
 
 /** A record of another account, currency or time says that the answer is not to what was asked: none of it is loaded. */
 function refuseForeignRecord(record: unknown, session: MetaSession, { from, to }: DayWindow): void {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 
 import type { Fault, VendorContext } from '../core.ts';
 import { createRandom } from '../core.ts';
+import { errorOf } from './error-bodies.ts';
 
 export interface MetaError {
   status: ContentfulStatusCode;
@@ -67,6 +68,8 @@ export function refuseByFault(
   if (take('server_error') !== undefined) throw new MetaFailure(serverError);
   const permission = take('permission');
   if (permission !== undefined) throw new MetaFailure(denied(permission));
+  const ordered = take('error');
+  if (ordered !== undefined) throw new MetaFailure(errorOf(ordered));
 }
 
 const expiredToken: MetaError = {
@@ -117,41 +120,4 @@ function denied(fault: Fault): MetaError {
       ? '(#10) Application does not have permission for this action'
       : `(#${code}) Ad account owner has NOT granted ads_management or ads_read permission`;
   return { status: 403, code, message };
-}
-
-const tooLargeSchema = z.object({
-  maxDays: z.number().optional(),
-  maxLimit: z.number().optional(),
-  code: z.number().optional(),
-});
-
-/**
- * Throws while a `too_large` fault is active and the request exceeds it: more than `value.maxDays` (7) days answer
- * 100/1487534, or HTTP 500 code 1 with `value.code: 1`; with `value.maxLimit` a larger `limit` answers the latter.
- */
-export function refuseTooLarge(
-  context: VendorContext,
-  target: { account: string; path: string },
-  query: { days: number; limit: number },
-): void {
-  const fault = context.faults.take('meta', 'too_large', target);
-  if (fault === undefined) return;
-  const value = tooLargeSchema.safeParse(fault.value).data ?? {};
-  const reduce: MetaError = {
-    status: 500,
-    code: 1,
-    message: "Please reduce the amount of data you're asking for, then retry your request",
-  };
-  if (value.maxLimit !== undefined && query.limit > value.maxLimit) throw new MetaFailure(reduce);
-  const isDaysLimit = value.maxDays !== undefined || value.maxLimit === undefined;
-  if (!isDaysLimit || query.days <= (value.maxDays ?? 7)) return;
-  if (value.code === 1) throw new MetaFailure(reduce);
-  throw new MetaFailure({
-    status: 400,
-    code: 100,
-    subcode: 1487534,
-    message: '(#100) Invalid parameter',
-    userTitle: 'Too much data was requested',
-    userMessage: 'The query asks for more data than one call may read. Use a shorter time range.',
-  });
 }

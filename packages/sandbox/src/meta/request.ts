@@ -13,9 +13,23 @@ const newestMajorVersion = 26;
 /** What an expired version is silently served as. */
 const upgradedVersion = 'v25.0';
 
-/** The number in act_<number>, with which faults and the log name the account. */
+/** The account of act_<number> or of a report's id, with which faults and the log name it. */
 export function accountOf(c: Context): string | undefined {
-  return /\/act_(\d+)/.exec(c.req.path)?.[1];
+  return /\/act_(\d+)/.exec(c.req.path)?.[1] ?? accountOfReport(c.req.path);
+}
+
+/** A report's id holds its account; longer than 2^53, so that a client which reads it as a number loses it. */
+export function reportId(accountId: string, number: number): string {
+  return `60${accountId}${String(number).padStart(4, '0')}`;
+}
+
+function accountOfReport(path: string): string | undefined {
+  return /\/60(\d{16})\d{4}(?:\/|$)/.exec(path)?.[1];
+}
+
+/** What a fault's `account` and `path` are held against: the path begins with the method, `GET /meta/v26.0/act_…`. */
+export function targetOf(c: Context): { account: string | undefined; path: string } {
+  return { account: accountOf(c), path: `${c.req.method} ${c.req.path}` };
 }
 
 export function findAccount(c: Context, world: AdsWorld): WorldAccount {
@@ -61,15 +75,12 @@ export function refuseWrongToken(c: Context): void {
 }
 
 export function hasScope(c: Context, context: VendorContext): boolean {
-  return (
-    context.faults.take('meta', 'missing_scope', { account: accountOf(c), path: c.req.path }) === undefined
-  );
+  return context.faults.take('meta', 'missing_scope', targetOf(c)) === undefined;
 }
 
 /** Any older version is served as a newer one, without a word but this header. */
 export function servedVersion(c: Context, context: VendorContext): string {
   const asked = /\/(v\d+\.\d+)\//.exec(`${c.req.path}/`)?.[1] ?? '';
-  const target = { account: accountOf(c), path: c.req.path };
-  if (context.faults.take('meta', 'wrong_version', target) !== undefined) return 'v24.0';
+  if (context.faults.take('meta', 'wrong_version', targetOf(c)) !== undefined) return 'v24.0';
   return usableVersions.includes(asked) ? asked : upgradedVersion;
 }

@@ -17,9 +17,17 @@ interface Group {
   parts: DayNumbers[];
 }
 
-/** Drops the ad-days that `filtering` excludes. With any filter but none of status, only active ads are left. */
-export function filterAdDays(rows: AdDay[], filtering: readonly InsightsFilter[], today: number): AdDay[] {
-  if (filtering.length === 0) return rows;
+/**
+ * Drops the ad-days that `filtering` excludes. With any filter but none of status, only active ads are left; without
+ * any filter the level `ad` leaves deleted ads out, while their parents' rows contain them.
+ */
+export function filterAdDays(
+  rows: AdDay[],
+  { level, filtering }: Pick<InsightsQuery, 'level' | 'filtering'>,
+  today: number,
+): AdDay[] {
+  if (filtering.length === 0)
+    return level === 'ad' ? rows.filter((row) => statusOf(row.ad, today) !== 'DELETED') : rows;
   const asksStatus = filtering.some((filter) => filter.field.endsWith('.effective_status'));
   return rows.filter((row) => {
     const status = statusOf(row.ad, today);
@@ -142,10 +150,11 @@ function filterValue(field: string, row: AdDay, status: AdStatus): string | numb
     'ad.effective_status': status,
     'adset.id': row.ad.adGroupId,
     'adset.name': row.ad.adGroupName,
-    'adset.effective_status': status,
+    // The parents of a deleted or paused ad go on; only a paused campaign pauses what is in it.
+    'adset.effective_status': status === 'CAMPAIGN_PAUSED' ? status : 'ACTIVE',
     'campaign.id': row.ad.campaignId,
     'campaign.name': row.ad.campaignName,
-    'campaign.effective_status': status,
+    'campaign.effective_status': status === 'CAMPAIGN_PAUSED' ? 'PAUSED' : 'ACTIVE',
     spend: row.numbers.spendCents / 100,
     impressions: row.numbers.impressions,
     clicks: row.numbers.clicks,

@@ -1,5 +1,5 @@
 /**
- * Meta's Marketing API as far as a reader of insights sees it: accounts, permissions, token, insights.
+ * Meta's Marketing API as far as a reader of insights sees it: accounts, permissions, token, insights, reports.
  * What it answers follows the vendor's documentation; README.md lists the traps that it keeps.
  */
 import type { Context, MiddlewareHandler } from 'hono';
@@ -12,6 +12,7 @@ import { describeAccount, describeToken, pickFields } from './accounts.ts';
 import { answerError, badParameter, MetaFailure, refuseByFault } from './errors.ts';
 import { answerInsights } from './insights.ts';
 import { cutPage } from './paging.ts';
+import { createReports } from './reports.ts';
 import {
   accountOf,
   findAccount,
@@ -19,11 +20,14 @@ import {
   refuseUnknownVersion,
   refuseWrongToken,
   servedVersion,
+  targetOf,
   unknownPath,
 } from './request.ts';
+import { addUsageHeaders } from './usage.ts';
 
 export function createMetaServer(context: VendorContext): Hono {
   const world = createAdsWorld(context, 'meta');
+  const reports = createReports(context, world);
   const app = new Hono();
 
   app.use('*', connectionFaults(context, 'meta', accountOf));
@@ -32,7 +36,7 @@ export function createMetaServer(context: VendorContext): Hono {
 
   app.get('/:version/me/adaccounts', (c) => {
     const rows = world.accounts.map((account) =>
-      pickFields(describeAccount(account, context), c, ['id', 'account_id']),
+      pickFields(describeAccount(account, c, context), c, ['id', 'account_id']),
     );
     return c.json(cutPage(rows, pageRequest(c, context, 'adaccounts', readLimit(c))));
   });
@@ -43,9 +47,12 @@ export function createMetaServer(context: VendorContext): Hono {
   );
   app.get('/:version/debug_token', (c) => c.json({ data: describeToken(c, context) }));
   app.get('/:version/:account{act_\\d+}', (c) =>
-    c.json(pickFields(describeAccount(findAccount(c, world), context), c, ['id', 'account_id'])),
+    c.json(pickFields(describeAccount(findAccount(c, world), c, context), c, ['id', 'account_id'])),
   );
   app.get('/:version/:account{act_\\d+}/insights', (c) => answerInsights(c, context, world));
+  app.post('/:version/:account{act_\\d+}/insights', (c) => reports.submit(c));
+  app.get('/:version/:report{\\d+}', (c) => reports.describe(c));
+  app.get('/:version/:report{\\d+}/insights', (c) => reports.results(c));
   app.all('*', (c) => answerError(c, unknownPath(c)));
   app.onError((error, c) => {
     if (error instanceof MetaFailure) return answerError(c, error.error);
@@ -67,7 +74,7 @@ function refuseUnfit(context: VendorContext): MiddlewareHandler {
   return async (c, next) => {
     refuseUnknownVersion(c);
     refuseWrongToken(c);
-    refuseByFault(context, { account: accountOf(c), path: c.req.path });
+    refuseByFault(context, targetOf(c));
     await next();
   };
 }
@@ -85,29 +92,4 @@ function pageRequest(
   limit: number,
 ): Parameters<typeof cutPage>[1] {
   return { identity, limit, after: c.req.query('after'), seed: context.seed, url: c.req.url };
-}
-
-function addUsageHeaders(c: Context, context: VendorContext): void {
-  const account = accountOf(c);
-  const percent = Math.min(90, Math.floor(context.log.count('meta') / 100));
-  const tier = 'standard_access';
-  c.header(
-    'x-app-usage',
-    JSON.stringify({ call_count: percent, total_time: percent, total_cputime: percent }),
-  );
-  if (account === undefined) return;
-  if (c.req.path.endsWith('/insights')) {
-    const throttle = { app_id_util_pct: percent, acc_id_util_pct: percent, ads_api_access_tier: tier };
-    c.header('x-fb-ads-insights-throttle', JSON.stringify(throttle));
-  }
-  if (c.res.headers.has('x-business-use-case-usage')) return;
-  const usage = {
-    type: 'ads_insights',
-    call_count: percent,
-    total_cputime: percent,
-    total_time: percent,
-    estimated_time_to_regain_access: 0,
-    ads_api_access_tier: tier,
-  };
-  c.header('x-business-use-case-usage', JSON.stringify({ [account]: [usage] }));
 }

@@ -27,17 +27,24 @@ export interface Connection {
   };
 }
 
+/** A bulk operation gets everything; a fault makes pages smaller than what was asked for. */
+export interface PageLimits {
+  readonly isBulk: boolean;
+  readonly mostNodes: number;
+}
+
 const mostPerPage = 250;
 const cursorSchema = z.object({ last_id: z.number(), last_value: z.number() });
 
-/** A page of `items`, which are sorted by place here. */
+/** A page of `items`, which are sorted by place here; a bulk operation gets them all. */
 export function connect<T>(
   items: readonly T[],
   args: PageArguments,
   placeOf: (item: T) => Place,
   toNode: (item: T) => unknown,
+  { isBulk, mostNodes }: PageLimits,
 ): Connection {
-  const first = readFirst(args);
+  const first = isBulk ? Number.POSITIVE_INFINITY : Math.min(readFirst(args), mostNodes);
   const direction = args.reverse === true ? -1 : 1;
   const order = (a: Place, b: Place): number => direction * (a.value - b.value || a.id - b.id);
   const sorted = items

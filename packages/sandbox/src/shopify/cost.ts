@@ -1,5 +1,5 @@
 /**
- * What a query costs: an object 1, scalars and money 0, a list of objects as one of them, a connection
+ * What a query costs: a mutation and a count 10, an object 1, scalars and money 0, a list of objects as one of them, a connection
  * 2 + ⌊2·ln(first)⌋ times its node. The actual cost counts what came back instead of what was asked for.
  */
 import {
@@ -15,10 +15,13 @@ import {
   isObjectType,
   Kind,
   type OperationDefinitionNode,
+  OperationTypeNode,
   type SelectionSetNode,
 } from 'graphql';
 import { z } from 'zod';
 
+/** What a mutation and a count of everything cost, however little they give back. */
+const fixedCost = 10;
 const freeTypes = new Set(['MoneyBag', 'MoneyV2', 'PageInfo']);
 const recordSchema = z.record(z.string(), z.unknown());
 
@@ -49,6 +52,8 @@ export function costOf(
   const coerced =
     getVariableValues(schema, operation.variableDefinitions ?? [], variables).coerced ?? variables;
   const walk: Walk = { schema, fragments, variables: coerced };
+  if (operation.operation === OperationTypeNode.MUTATION)
+    return { requested: fixedCost, actual: () => fixedCost };
   const root = schema.getQueryType();
   if (root == null) throw new Error('The schema has no query type.');
   return {
@@ -70,6 +75,7 @@ function fieldCost(walk: Walk, field: FieldNode, type: GraphQLCompositeType, dat
   if (definition === undefined) return 0;
   const named = getNamedType(definition.type);
   if (!isCompositeType(named) || freeTypes.has(named.name)) return 0;
+  if (named.name === 'Count') return fixedCost;
   const value =
     data === undefined
       ? undefined

@@ -205,6 +205,9 @@ function orderOf(shop: WorldShop, identity: Identity, lines: readonly CsvLine[])
     })),
     shipping: [],
     refunds: [],
+    edits: [],
+    attributedAt: identity.at,
+    deletedAt: null,
   };
 }
 

@@ -29,12 +29,16 @@ const throttleSchema = z.object({
 const tooLargeSchema = z.object({ above: z.number().optional(), status: z.number().int().optional() });
 const permissionSchema = z.object({ code: z.string() });
 
+/** The status that `server_error` asks for. */
+export function faultStatus(value: unknown): number {
+  return serverErrorSchema.safeParse(value).data?.status ?? 502;
+}
+
 /** The answer that a fault puts in the place of the query's, if one strikes. */
 export function faultAnswer(faults: Faults, target: FaultTarget, facts: QueryFacts): FaultAnswer | undefined {
   const broken = faults.take('shopify', 'server_error', target);
   if (broken !== undefined) {
-    const status = serverErrorSchema.safeParse(broken.value).data?.status ?? 502;
-    return { status, body: { errors: 'Internal Server Error' } };
+    return { status: faultStatus(broken.value), body: { errors: 'Internal Server Error' } };
   }
   const throttled = faults.take('shopify', 'throttle', target);
   if (throttled !== undefined)

@@ -45,7 +45,7 @@ export function lifeOf(createdAt: number, random: () => number): Life {
   };
 }
 
-interface Draft {
+export interface Draft {
   readonly orderId: number;
   readonly createdAt: number;
   readonly lines: readonly WorldLine[];
@@ -53,7 +53,7 @@ interface Draft {
   readonly shop: WorldShop;
 }
 
-type Events = Pick<WorldOrder, 'paidAt' | 'fulfilledAt' | 'cancelledAt' | 'isVoided' | 'refunds'>;
+export type Events = Pick<WorldOrder, 'paidAt' | 'fulfilledAt' | 'cancelledAt' | 'isVoided' | 'refunds'>;
 
 /** The order's events by its fate. */
 export function cancellation(draft: Draft, life: Life, random: () => number): Events {
@@ -131,7 +131,7 @@ function refund(
   return { id, at, lines: refundLines, shipping, total: value + (draft.shop.taxesIncluded ? 0 : tax) };
 }
 
-function later(from: number, leastDays: number, mostDays: number, random: () => number): number {
+export function later(from: number, leastDays: number, mostDays: number, random: () => number): number {
   const days = leastDays + random() * (mostDays - leastDays);
   return from + Math.floor((days * dayMs) / 1_000) * 1_000;
 }

@@ -1,16 +1,19 @@
 /**
  * One order of the seeded world with its whole life, a pure function of seed, shop, day and place in the day.
- * Every thirtieth day begins with an order of 120 lines; on every sixtieth, 60 of them come back in one refund.
+ * Every thirtieth day begins with an order of 120 lines of sundries; on every sixtieth, 60 of them come back in one refund.
  */
 import { createRandom } from '../core.ts';
 import { giftCard, productsOf, visits } from './catalogue.ts';
 import { roundToCents } from './money.ts';
+import { afterwards } from './order-edits.ts';
 import { cancellation, type Life, lifeOf } from './order-life.ts';
 import type { WorldLine, WorldOrder, WorldShipping, WorldShop } from './shop.ts';
 
 const dayMs = 86_400_000;
 const usTaxRates = [0, 0.0625, 0.0725, 0.08875];
 const vatRate = 0.19;
+/** The lines of the orders that are long for the test's sake are cheap, so that their days look like others. */
+const sundriesShare = 1 / 40;
 
 export interface OrderPlace {
   readonly shop: WorldShop;
@@ -66,7 +69,10 @@ export function makeOrder(place: OrderPlace): WorldOrder {
     discountCode: discountShare === undefined ? null : `SAVE${Math.round(discountShare * 100)}`,
     lines,
     shipping,
-    ...cancellation(draft, life, random),
+    ...afterwards(
+      { ...draft, isPointOfSale, isLarge, events: cancellation(draft, life, random) },
+      createRandom(`${place.seed}:shopify:${shop.domain}:afterwards:${day}:${place.index}`),
+    ),
   };
 }
 
@@ -91,8 +97,9 @@ function makeLines(place: OrderPlace, random: () => number, plan: LinePlan): Wor
   for (let index = 0; index < count; index += 1) {
     const product = pick(products, random);
     const quantity = random() < 0.8 ? 1 : 2 + Math.floor(random() * 3);
-    const discount = roundToCents(product.price * quantity * plan.discountShare);
-    const paid = product.price * quantity - discount;
+    const unitPrice = plan.isLarge ? roundToCents(product.price * sundriesShare) : product.price;
+    const discount = roundToCents(unitPrice * quantity * plan.discountShare);
+    const paid = unitPrice * quantity - discount;
     lines.push({
       id: place.orderId * 1_000 + index,
       sku: product.sku,
@@ -100,7 +107,7 @@ function makeLines(place: OrderPlace, random: () => number, plan: LinePlan): Wor
       productId: product.id,
       variantId: product.id + 500_000,
       quantity,
-      unitPrice: product.price,
+      unitPrice,
       discount,
       tax: taxOf(paid, plan.taxRate, place.shop.taxesIncluded),
       taxRate: plan.taxRate,

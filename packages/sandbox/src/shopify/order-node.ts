@@ -1,9 +1,12 @@
 /** An order, its lines and its refunds as GraphQL objects at the clock's now. */
+import { agreementsOf } from './agreement-node.ts';
 import { connect, type PageArguments } from './connection.ts';
 import { moneyBag } from './money.ts';
 import { type RequestScope, requireScope } from './scope.ts';
 import {
   cancelledBy,
+  currentQuantity,
+  editsBy,
   financialStatus,
   refundsBy,
   totalsOf,
@@ -24,7 +27,6 @@ export function orderNode(order: WorldOrder, scope: RequestScope): GraphObject {
   const totals = totalsOf(order, shop, scope.now);
   const refunds = refundsBy(order, scope.now);
   const cancelledAt = cancelledBy(order, scope.now);
-  const current = cancelledAt === null ? totals.total - totals.refunded : 0;
   return {
     __typename: 'Order',
     id: gid('Order', order.id),
@@ -39,7 +41,7 @@ export function orderNode(order: WorldOrder, scope: RequestScope): GraphObject {
     closed: false,
     closedAt: null,
     confirmed: true,
-    edited: false,
+    edited: editsBy(order, scope.now).length > 0,
     test: order.isTest,
     tags: [],
     displayFinancialStatus: financialStatus(order, shop, scope.now),
@@ -63,17 +65,26 @@ export function orderNode(order: WorldOrder, scope: RequestScope): GraphObject {
     totalPriceSet: () => bag(totals.total),
     originalTotalPriceSet: () => bag(totals.total),
     totalRefundedSet: () => bag(totals.refunded),
-    currentTotalPriceSet: () => bag(current),
+    currentTotalPriceSet: () => bag(totals.current),
     customer: () => {
       if (order.customerId === null) return null;
       requireScope(scope, 'read_customers', 'customer');
       return { __typename: 'Customer', id: gid('Customer', order.customerId) };
     },
-    customerJourneySummary: journeyNode(order),
+    customerJourneySummary: journeyNode(order, scope.now),
     lineItems: (args: PageArguments) =>
-      connect(order.lines, args, placeById, (line) => lineNode(line, bag, scope)),
+      connect(order.lines, args, placeById, (line) => lineNode(order, line, bag, scope), scope),
     shippingLines: (args: PageArguments) =>
-      connect(order.shipping, args, placeById, (line) => shippingNode(line, bag)),
+      connect(order.shipping, args, placeById, (line) => shippingNode(line, bag), scope),
+    agreements: (args: PageArguments) =>
+      agreementsOf(order, args, {
+        now: scope.now,
+        taxesIncluded: shop.taxesIncluded,
+        limits: scope,
+        bag,
+        line: (line) => lineNode(order, line, bag, scope),
+        timeText,
+      }),
     refunds: ({ first }: { first?: number | null }) =>
       refunds.slice(0, first ?? refunds.length).map((refund) => refundNode(order, refund, scope)),
   };
@@ -94,29 +105,41 @@ export function refundNode(order: WorldOrder, refund: WorldRefund, scope: Reques
     order: () => orderNode(order, scope),
     totalRefundedSet: () => bag(refund.total),
     refundLineItems: (args: PageArguments) =>
-      connect(refund.lines, args, placeById, (line) => ({
-        id: gid('RefundLineItem', line.id),
-        quantity: line.quantity,
-        restockType: 'RETURN',
-        restocked: true,
-        lineItem: () => lineNode(line.line, bag, scope),
-        priceSet: () => bag(Math.round(line.subtotal / line.quantity)),
-        subtotalSet: () => bag(line.subtotal),
-        totalTaxSet: () => bag(line.tax),
-      })),
+      connect(
+        refund.lines,
+        args,
+        placeById,
+        (line) => ({
+          id: gid('RefundLineItem', line.id),
+          quantity: line.quantity,
+          restockType: 'RETURN',
+          restocked: true,
+          lineItem: () => lineNode(order, line.line, bag, scope),
+          priceSet: () => bag(Math.round(line.subtotal / line.quantity)),
+          subtotalSet: () => bag(line.subtotal),
+          totalTaxSet: () => bag(line.tax),
+        }),
+        scope,
+      ),
     refundShippingLines: (args: PageArguments) =>
-      connect(shipping, args, placeById, (line) => ({
-        __typename: 'RefundShippingLine',
-        id: gid('RefundShippingLine', line.id),
-        shippingLine: () => order.shipping.map((sold) => shippingNode(sold, bag))[0],
-        subtotalAmountSet: () => bag(line.subtotal),
-        taxAmountSet: () => bag(line.tax),
-      })),
-    orderAdjustments: (args: PageArguments) => connect([], args, placeById, () => null),
+      connect(
+        shipping,
+        args,
+        placeById,
+        (line) => ({
+          __typename: 'RefundShippingLine',
+          id: gid('RefundShippingLine', line.id),
+          shippingLine: () => order.shipping.map((sold) => shippingNode(sold, bag))[0],
+          subtotalAmountSet: () => bag(line.subtotal),
+          taxAmountSet: () => bag(line.tax),
+        }),
+        scope,
+      ),
+    orderAdjustments: (args: PageArguments) => connect([], args, placeById, () => null, scope),
   };
 }
 
-function lineNode(line: WorldLine, bag: Bag, scope: RequestScope): GraphObject {
+function lineNode(order: WorldOrder, line: WorldLine, bag: Bag, scope: RequestScope): GraphObject {
   const total = line.unitPrice * line.quantity;
   return {
     __typename: 'LineItem',
@@ -127,7 +150,7 @@ function lineNode(line: WorldLine, bag: Bag, scope: RequestScope): GraphObject {
     variantTitle: null,
     vendor: 'Floyo',
     quantity: line.quantity,
-    currentQuantity: line.quantity,
+    currentQuantity: currentQuantity(order, line, scope.now),
     isGiftCard: line.isGiftCard,
     taxable: line.taxRate > 0,
     product: () => productNode('Product', line.productId, scope),
@@ -144,6 +167,7 @@ function lineNode(line: WorldLine, bag: Bag, scope: RequestScope): GraphObject {
 
 function shippingNode(line: WorldShipping, bag: Bag): GraphObject {
   return {
+    __typename: 'ShippingLine',
     id: gid('ShippingLine', line.id),
     title: line.title,
     code: line.title.toUpperCase(),
@@ -176,9 +200,11 @@ function productNode(
   return { __typename: type, id: gid(type, id), legacyResourceId: String(id) };
 }
 
-function journeyNode(order: WorldOrder): GraphObject | null {
+/** Until the visits are attributed there is a summary without them. */
+function journeyNode(order: WorldOrder, now: number): GraphObject | null {
   if (order.sourceName === 'pos') return null;
-  const { visit } = order;
+  const ready = order.attributedAt <= now;
+  const visit = ready ? order.visit : null;
   const node =
     visit === null
       ? null
@@ -193,7 +219,7 @@ function journeyNode(order: WorldOrder): GraphObject | null {
           referralCode: null,
           utmParameters: visit.utm === null ? null : { ...visit.utm, term: null, content: null },
         };
-  return { ready: true, customerOrderIndex: null, daysToConversion: 0, firstVisit: node, lastVisit: node };
+  return { ready, customerOrderIndex: null, daysToConversion: 0, firstVisit: node, lastVisit: node };
 }
 
 function queryOf(

@@ -3,6 +3,7 @@ import { GraphQLError } from 'graphql';
 
 import { connect, type PageArguments } from './connection.ts';
 import { orderNode, refundNode } from './order-node.ts';
+import { salesReport } from './sales-report.ts';
 import { type RequestScope, requireScope } from './scope.ts';
 import { parseOrderSearch } from './search.ts';
 import { financialStatus, type ShopWorld, totalsOf, updatedAt, type WorldOrder } from './shop.ts';
@@ -11,6 +12,11 @@ import { supportedVersions } from './versions.ts';
 /** Without the scope read_all_orders an app sees the orders of so many days, and is not told. */
 const visibleDays = 60;
 const dayMs = 86_400_000;
+
+interface CountArguments {
+  readonly query?: string | null;
+  readonly limit?: number | null;
+}
 
 interface OrdersArguments extends PageArguments {
   readonly query?: string | null;
@@ -53,34 +59,54 @@ export function rootOf(scope: RequestScope): Record<string, unknown> {
         return null;
       return refundNode(found.order, found.refund, scope);
     },
+    ordersCount: (args: CountArguments) => countOrders(args, scope),
+    shopifyqlQuery: ({ query }: { query: string }) => salesReport(query, scope),
     nodes: ({ ids }: { ids: readonly string[] }) => {
       requireScope(scope, 'read_orders', 'nodes');
       return ids.map((id) => (id.startsWith('gid://shopify/Order/') ? order(id) : null));
     },
-    ...Object.fromEntries(
-      ['bulkOperation', 'bulkOperations', 'events', 'shopifyqlQuery'].map((name) => [name, refuse(name)]),
-    ),
+    bulkOperation: ({ id }: { id: string }) => scope.bulk.one(id, scope.bulkContext),
+    bulkOperations: (args: PageArguments & { query?: string | null }) => {
+      if (args.query != null) return refuse('searches for bulk operations')();
+      return scope.bulk.list(args, scope.bulkContext, scope);
+    },
+    bulkOperationRunQuery: ({ query, groupObjects }: { query: string; groupObjects: boolean }) =>
+      scope.bulk.start(query, groupObjects, scope.bulkContext),
+    bulkOperationCancel: ({ id }: { id: string }) => scope.bulk.cancel(id, scope.bulkContext),
+    events: refuse('events'),
   };
+}
+
+/** No more than the limit is counted, 10,000 unless told; null counts them all. */
+function countOrders({ query, limit = 10_000 }: CountArguments, scope: RequestScope): unknown {
+  requireScope(scope, 'read_orders', 'ordersCount');
+  const count = matchingOrders('ordersCount', query ?? '', scope).length;
+  return limit !== null && count > limit
+    ? { count: limit, precision: 'AT_LEAST' }
+    : { count, precision: 'EXACT' };
+}
+
+function matchingOrders(field: string, text: string, scope: RequestScope): readonly WorldOrder[] {
+  const { world, now } = scope;
+  const query = scope.isFilterIgnored ? text.replaceAll(/(\w+_at):/g, 'x$1:') : text;
+  const search = parseOrderSearch(query, world.shop);
+  if (search.warnings.length > 0)
+    scope.searches.push({ path: [field], query: text, warnings: search.warnings });
+  return world
+    .candidates(search.ranges, now)
+    .filter((order) => isVisible(order, scope) && search.matches(order, now));
 }
 
 function findOrders(args: OrdersArguments, scope: RequestScope): unknown {
   requireScope(scope, 'read_orders', 'orders');
-  const { world, now } = scope;
-  const query = scope.isFilterIgnored
-    ? (args.query ?? '').replaceAll(/(\w+_at):/g, 'x$1:')
-    : (args.query ?? '');
-  const search = parseOrderSearch(query, world.shop);
-  if (search.warnings.length > 0)
-    scope.searches.push({ path: ['orders'], query: args.query ?? '', warnings: search.warnings });
-  const found = world
-    .candidates(search.ranges, now)
-    .filter((order) => isVisible(order, scope) && search.matches(order, now));
+  const found = matchingOrders('orders', args.query ?? '', scope);
   const valueOf = sortValue(args.sortKey ?? 'PROCESSED_AT', scope);
   return connect(
     found,
     args,
     (order) => ({ id: order.id, value: valueOf(order) }),
     (order) => orderNode(order, scope),
+    scope,
   );
 }
 
@@ -107,7 +133,7 @@ function sortValue(sortKey: string, { world, now }: RequestScope): (order: World
 }
 
 function isVisible(order: WorldOrder, { now, scopes }: RequestScope): boolean {
-  if (order.createdAt > now) return false;
+  if (order.createdAt > now || (order.deletedAt !== null && order.deletedAt <= now)) return false;
   return scopes.includes('read_all_orders') || order.createdAt >= now - visibleDays * dayMs;
 }
 

@@ -1,6 +1,7 @@
 /** What one request may see: the shop, the clock's now and the app's access scopes. */
 import { GraphQLError } from 'graphql';
 
+import type { BulkContext, BulkDesk } from './bulk.ts';
 import type { SearchWarning } from './search.ts';
 import type { ShopWorld } from './shop.ts';
 
@@ -12,6 +13,12 @@ export interface RequestScope {
   readonly isFilterIgnored: boolean;
   /** The fault that an order is deleted between a page and the call for the rest of it. */
   readonly isGone: boolean;
+  /** Whether a bulk operation asks: its connections have no pages. */
+  readonly isBulk: boolean;
+  /** The fault that pages hold no more nodes than this, whatever was asked for. */
+  readonly mostNodes: number;
+  readonly bulk: BulkDesk;
+  readonly bulkContext: BulkContext;
   /** What `extensions.search` tells about the searches of this request. */
   readonly searches: { path: readonly string[]; query: string; warnings: readonly SearchWarning[] }[];
 }

@@ -32,6 +32,9 @@ const order: WorldOrder = {
   lines: [],
   shipping: [],
   refunds: [],
+  edits: [],
+  attributedAt: 0,
+  deletedAt: null,
 };
 const now = Date.parse('2026-11-20T00:00:00Z');
 

@@ -58,6 +58,13 @@ export interface WorldRefund {
   readonly total: Units;
 }
 
+/** Units taken off an order after it was placed, before they were shipped. Nothing is paid back by it. */
+export interface WorldEdit {
+  readonly id: number;
+  readonly at: number;
+  readonly lines: readonly WorldRefundLine[];
+}
+
 export interface WorldVisit {
   readonly source: string;
   readonly landingPage: string;
@@ -85,6 +92,11 @@ export interface WorldOrder {
   readonly lines: readonly WorldLine[];
   readonly shipping: readonly WorldShipping[];
   readonly refunds: readonly WorldRefund[];
+  readonly edits: readonly WorldEdit[];
+  /** From then on Shopify knows what brought the buyer; the order's updatedAt does not tell. */
+  readonly attributedAt: number;
+  /** From then on there is no such order. */
+  readonly deletedAt: number | null;
 }
 
 /** Bounds on an instant of orders, as a search gives them; undefined is open. */
@@ -110,6 +122,7 @@ export function updatedAt(order: WorldOrder, now: number): number {
     order.fulfilledAt,
     order.cancelledAt,
     ...order.refunds.map((refund) => refund.at),
+    ...order.edits.map((edit) => edit.at),
   ];
   return Math.max(order.createdAt, ...events.filter((at): at is number => at !== null && at <= now));
 }
@@ -117,6 +130,20 @@ export function updatedAt(order: WorldOrder, now: number): number {
 /** The refunds made by now, oldest first. */
 export function refundsBy(order: WorldOrder, now: number): readonly WorldRefund[] {
   return order.refunds.filter((refund) => refund.at <= now);
+}
+
+/** The edits made by now, oldest first. */
+export function editsBy(order: WorldOrder, now: number): readonly WorldEdit[] {
+  return order.edits.filter((edit) => edit.at <= now);
+}
+
+/** The units of a line that are neither returned nor taken off; of a cancelled order none. */
+export function currentQuantity(order: WorldOrder, line: WorldLine, now: number): number {
+  if (cancelledBy(order, now) !== null) return 0;
+  const gone = [...refundsBy(order, now), ...editsBy(order, now)].flatMap((event) => event.lines);
+  return gone
+    .filter((candidate) => candidate.line.id === line.id)
+    .reduce((left, candidate) => left - candidate.quantity, line.quantity);
 }
 
 export function cancelledBy(order: WorldOrder, now: number): number | null {
@@ -130,6 +157,8 @@ export interface Totals {
   readonly tax: Units;
   readonly total: Units;
   readonly refunded: Units;
+  /** The total less what was returned or taken off. */
+  readonly current: Units;
 }
 
 /** Shopify's totals: before returns, the subtotal after all discounts and with the tax where prices include it. */
@@ -138,13 +167,24 @@ export function totalsOf(order: WorldOrder, shop: WorldShop, now: number): Total
   const subtotal = sum(order.lines.map((line) => line.unitPrice * line.quantity - line.discount));
   const shipping = sum(order.shipping.map((line) => line.discounted));
   const tax = sum([...order.lines, ...order.shipping].map((line) => line.tax));
+  const total = subtotal + shipping + (shop.taxesIncluded ? 0 : tax);
+  const taxOnTop = (amount: Units): Units => (shop.taxesIncluded ? 0 : amount);
+  const refunds = refundsBy(order, now);
+  const given = [...refunds, ...editsBy(order, now)].flatMap((event) => event.lines);
+  const gone = sum([
+    ...given.map((line) => line.subtotal + taxOnTop(line.tax)),
+    ...refunds.map((refund) =>
+      refund.shipping === null ? 0 : refund.shipping.subtotal + taxOnTop(refund.shipping.tax),
+    ),
+  ]);
   return {
     subtotal,
     discounts: sum(order.lines.map((line) => line.discount)),
     shipping,
     tax,
-    total: subtotal + shipping + (shop.taxesIncluded ? 0 : tax),
-    refunded: sum(refundsBy(order, now).map((refund) => refund.total)),
+    total,
+    refunded: sum(refunds.map((refund) => refund.total)),
+    current: cancelledBy(order, now) === null ? total - gone : 0,
   };
 }
 

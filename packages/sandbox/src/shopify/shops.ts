@@ -27,6 +27,8 @@ export interface ShopAccess {
   /** For the client-credentials grant. */
   readonly clientId: string;
   readonly clientSecret: string;
+  /** What authorizing the app for expiring tokens gave first. */
+  readonly refreshToken: string;
 }
 
 /** What opens a shop of the sandbox; a shop from a CSV as well. */
@@ -36,6 +38,7 @@ export function shopifyAccess(domain: string): ShopAccess {
     token: `shpat_sandbox_${name}`,
     clientId: `sandbox-client-${name}`,
     clientSecret: `shpss_sandbox_${name}`,
+    refreshToken: `shprt_sandbox_${name}`,
   };
 }
 

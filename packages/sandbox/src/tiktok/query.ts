@@ -1,4 +1,4 @@
-/** The parameters of a synchronous report, checked as the vendor page describes: arrays come as JSON texts. */
+/** The parameters of a report, checked as the vendor page describes: in a query arrays come as JSON texts, in a task's body as they are. */
 import { z } from 'zod';
 
 import { parseDay } from '../world/days.ts';
@@ -31,6 +31,8 @@ export interface ReportQuery {
   hasTotals: boolean;
   page: number;
   pageSize: number;
+  /** Of an asynchronous task: all rows at once, for any range of days. */
+  isTask: boolean;
 }
 
 const idDimensions: Record<DataLevel, readonly string[]> = {
@@ -52,8 +54,18 @@ const maxPageSize = 1000;
 const maxDailyDays = 30;
 const maxDays = 365;
 
+/** Reads a task's body. Page and page size are no parameters of a task. */
+export function readTaskQuery(body: Record<string, unknown>): ReportQuery {
+  const query: Record<string, string> = {};
+  for (const [name, value] of Object.entries(body))
+    query[name] = typeof value === 'string' ? value : JSON.stringify(value);
+  for (const name of ['dimensions', 'metrics', 'filtering'])
+    if (name in body && !Array.isArray(body[name])) throw badParameter(`${name}: must be an array.`);
+  return readReportQuery(query, true);
+}
+
 /** Reads the query string; throws a TikTokFailure with the code that TikTok answers. */
-export function readReportQuery(query: Record<string, string>): ReportQuery {
+export function readReportQuery(query: Record<string, string>, isTask = false): ReportQuery {
   const { advertiserIds, isMulti } = readAdvertisers(query);
   if (query['report_type'] !== 'BASIC') throw badParameter('report_type: the sandbox serves BASIC only.');
   const level = dataLevels.find((known) => known === query['data_level']);
@@ -62,7 +74,7 @@ export function readReportQuery(query: Record<string, string>): ReportQuery {
   const metrics =
     query['metrics'] === undefined ? ['spend', 'impressions'] : readTexts(query['metrics'], 'metrics');
   checkMetrics(metrics, level, isMulti);
-  const { from, to } = readDates(query, hasDay);
+  const { from, to } = readDates(query, isTask ? Infinity : hasDay ? maxDailyDays : maxDays);
   const orderField = query['order_field'];
   if (orderField !== undefined && !metrics.includes(orderField)) {
     throw badParameter('order_field: must be one of the requested metrics.');
@@ -83,6 +95,7 @@ export function readReportQuery(query: Record<string, string>): ReportQuery {
     hasTotals: query['enable_total_metrics'] === 'true',
     page: readNumber(query['page'], 'page', 1, Number.MAX_SAFE_INTEGER),
     pageSize: readNumber(query['page_size'], 'page_size', defaultPageSize, maxPageSize),
+    isTask,
   };
 }
 
@@ -136,12 +149,11 @@ function checkMetrics(metrics: readonly string[], level: DataLevel, isMulti: boo
   }
 }
 
-function readDates(query: Record<string, string>, hasDay: boolean): { from: number; to: number } {
+function readDates(query: Record<string, string>, limit: number): { from: number; to: number } {
   const from = parseDay(query['start_date'] ?? '');
   const to = parseDay(query['end_date'] ?? '');
   if (from === undefined || to === undefined) throw badParameter('start_date, end_date: must be YYYY-MM-DD.');
   if (from > to) throw badParameter('start_date must not be later than end_date.');
-  const limit = hasDay ? maxDailyDays : maxDays;
   if (to - from + 1 > limit)
     throw badParameter(`The time span between start_date and end_date exceeds ${limit} days.`);
   return { from, to };
