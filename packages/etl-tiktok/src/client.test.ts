@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
 
-import { PipelineError, WindowTooLargeError } from '@floyo/shared/errors';
 import { containing, matching } from '@floyo/shared/testing/matchers';
 import {
   collect,
@@ -11,7 +10,8 @@ import {
   type VendorRequest,
 } from '@floyo/shared/testing/vendor';
 
-import { createTikTokClient } from './client.ts';
+import { createTikTokClient, REVIEW_API_VERSION_BY } from './client.ts';
+import { CutOffError, MovedPagesError } from './errors.ts';
 import { report, reportParameters } from './streams/report.ts';
 
 const TOKEN = 'secret-of-the-test';
@@ -20,10 +20,7 @@ const WEEK = { from: '2026-11-15', to: '2026-11-22' };
 let vendor: TestVendor | undefined;
 afterEach(() => vendor?.close());
 
-async function readAll(
-  answer: (request: VendorRequest, index: number) => VendorAnswer,
-  canSplit = true,
-): Promise<unknown[]> {
+async function readAll(answer: (request: VendorRequest, index: number) => VendorAnswer): Promise<unknown[]> {
   vendor = await startTestVendor(answer);
   const config = {
     accessToken: TOKEN,
@@ -33,9 +30,9 @@ async function readAll(
     baseUrl: vendor.url,
   };
   const io = createTestIo({ now: '2026-11-21T09:00:00Z' });
-  const client = createTikTokClient(config, () => io.now().epochMilliseconds);
+  const client = createTikTokClient(config);
   const parameters = reportParameters({ id: '7', ...config }, WEEK);
-  return collect(client.readReport(io.http, { parameters, canSplit, identify: report.identify }));
+  return collect(client.readReport(io, { parameters, identify: report.identify }));
 }
 
 const row = (ad: number, day = 20) => ({
@@ -115,14 +112,11 @@ describe('paging', () => {
       /page 1 came instead of page 2/,
     ],
   ];
-  test.each(moved)('%s: the days are read again, in smaller windows', async (_name, pages, words) => {
-    const reading = (canSplit: boolean) =>
-      readAll((_request, index) => pages[index] ?? { status: 404, body: '' }, canSplit);
-    const error: unknown = await reading(true).catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(WindowTooLargeError);
-    expect(error).toMatchObject({ message: matching(words) });
-    await vendor?.close();
-    await expect(reading(false)).rejects.toMatchObject({ type: 'upstream', retryable: true });
+  test.each(moved)('%s: the pages do not fit together', async (_name, pages, words) => {
+    const reading = readAll((_request, index) => pages[index] ?? { status: 404, body: '' });
+    const error: unknown = await reading.catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(MovedPagesError);
+    expect(error).toMatchObject({ message: matching(words), retryable: true, context: { request_id: 'R' } });
   });
 
   test('the same ad on neighbouring days and on the same day of two months is no repetition', async () => {
@@ -144,14 +138,8 @@ describe('what is no success', () => {
       { 'X-Tt-Ads-Throttle': 'Number of ad ids is equal or more than 20k' },
     );
     const error: unknown = await readAll(() => cut).catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(PipelineError);
-    expect(error).not.toBeInstanceOf(WindowTooLargeError);
-    expect(error).toMatchObject({
-      type: 'truncated',
-      retryable: false,
-      message: containing('20k'),
-      advice: matching(/./),
-    });
+    expect(error).toBeInstanceOf(CutOffError);
+    expect(error).toMatchObject({ rows: 1, retryable: false, message: containing('20k') });
     expect(vendor?.requests).toHaveLength(1);
   });
 
@@ -176,4 +164,11 @@ describe('what is no success', () => {
     });
     expect(vendor?.requests).toHaveLength(1);
   });
+});
+
+test('the version was looked up not long ago', () => {
+  expect(
+    new Date().toISOString() < REVIEW_API_VERSION_BY,
+    "read the changelog of TikTok's developer portal, then move REVIEW_API_VERSION_BY",
+  ).toBe(true);
 });

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 
-import { type PipelineError, ThrottledError, WindowTooLargeError } from '@floyo/shared/errors';
+import {
+  AccountPausedError,
+  type PipelineError,
+  ThrottledError,
+  WindowTooLargeError,
+} from '@floyo/shared/errors';
 import type { HttpReply } from '@floyo/shared/http';
 import { matching } from '@floyo/shared/testing/matchers';
 
@@ -90,11 +95,21 @@ describe('how long to wait', () => {
       1000,
     ],
     ["App's QPM (601) reaches QPM limit 600", 300_000],
-    ["App's QPD reaches QPD limit", 3 * 3_600_000],
     ['Too many requests. Please retry in some time.', undefined],
   ])('%s', (message, waitMs) => {
     expect(classify(40100, message)).toMatchObject({ waitMs });
   });
+});
+
+test("a day's limit pauses the account until midnight UTC", () => {
+  const error = classify(40100, "App's QPD reaches QPD limit");
+  expect(error).toBeInstanceOf(AccountPausedError);
+  expect(error).toMatchObject({ until: '2026-11-22T00:00:00.000Z', advice: matching(/midnight UTC/) });
+});
+
+test('an advertiser that is gone is to be taken out of the list', () => {
+  for (const code of [40300, 40301])
+    expect(classify(code)).toMatchObject({ type: 'permission', advice: matching(/^Take it out of TIKTOK_/) });
 });
 
 describe('without an envelope', () => {

@@ -4,10 +4,39 @@
  */
 import { z } from 'zod';
 
-import { PipelineError, ThrottledError, WindowTooLargeError } from '@floyo/shared/errors';
+import {
+  AccountPausedError,
+  type ErrorDetails,
+  PipelineError,
+  ThrottledError,
+  WindowTooLargeError,
+} from '@floyo/shared/errors';
 import type { HttpReply } from '@floyo/shared/http';
 
-type Action = 'throttle' | 'split' | 'retry' | 'partial' | 'auth' | 'permission' | 'config' | 'task';
+/** The synchronous report holds the newest 20,000 ads only. `rows` is how many it has of them in the window. */
+export class CutOffError extends PipelineError {
+  readonly rows: number;
+  constructor(details: Omit<ErrorDetails, 'type'> & { readonly rows: number }) {
+    super({ ...details, type: 'truncated' });
+    this.rows = details.rows;
+  }
+}
+
+/** Rows moved between pages while they were read: some came twice or were missed, so all have to be read again. */
+export class MovedPagesError extends PipelineError {
+  constructor(details: Omit<ErrorDetails, 'type' | 'retryable'>) {
+    super({ ...details, type: 'upstream', retryable: true });
+  }
+}
+
+/** A report task came to nothing; a new one may succeed. */
+export class FailedTaskError extends PipelineError {
+  constructor(details: Omit<ErrorDetails, 'type' | 'retryable'>) {
+    super({ ...details, type: 'upstream' });
+  }
+}
+
+type Action = 'throttle' | 'split' | 'retry' | 'partial' | 'auth' | 'permission' | 'gone' | 'config' | 'task';
 
 interface Meaning {
   readonly action: Action;
@@ -47,8 +76,8 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   40200: { action: 'task' },
   40201: { action: 'retry' },
   40202: { action: 'retry' },
-  40300: { action: 'permission', reason: 'the advertiser does not exist' },
-  40301: { action: 'permission', reason: 'the advertiser was deleted' },
+  40300: { action: 'gone', reason: 'the advertiser does not exist' },
+  40301: { action: 'gone', reason: 'the advertiser was deleted' },
   40700: { action: 'retry' },
   41000: { action: 'permission' },
   41001: { action: 'config' },
@@ -82,11 +111,18 @@ const GENERAL: Readonly<Record<Action, { readonly reason: string; readonly advic
     reason: 'the advertiser may not be read',
     advice: 'Have the advertiser grant the app the reporting scope, or take it out of TIKTOK_ADVERTISER_IDS.',
   },
+  gone: {
+    reason: 'the advertiser is gone',
+    advice: 'Take it out of TIKTOK_ADVERTISER_IDS: its rows stay, and its days no longer count as missing.',
+  },
   config: {
     reason: 'TikTok refuses the request',
     advice: 'Check TIKTOK_CONVERSION_METRIC and TIKTOK_VALUE_METRIC, and the days of the backfill.',
   },
-  task: { reason: 'a report task failed', advice: 'Ask TikTok with the request_id.' },
+  task: {
+    reason: 'a report task failed',
+    advice: 'The next run creates it again. If it lasts, ask TikTok with the request_id.',
+  },
 };
 
 const SECOND_MS = 1000;
@@ -122,7 +158,7 @@ export function classifyReply(reply: HttpReply, nowMs: number): PipelineError | 
   const details = { message: `TikTok: ${reason}${detail} (${code})`, advice: general.advice, context };
   switch (action) {
     case 'throttle':
-      return new ThrottledError({ ...details, waitMs: waitOf(message, nowMs) });
+      return throttled(details, message, nowMs);
     case 'split':
       return new WindowTooLargeError(details);
     case 'retry':
@@ -130,12 +166,19 @@ export function classifyReply(reply: HttpReply, nowMs: number): PipelineError | 
     case 'partial':
       return new PipelineError({ ...details, type: 'truncated', retryable: true });
     case 'task':
-      return new PipelineError({ ...details, type: 'upstream' });
+      return new FailedTaskError(details);
+    case 'gone':
+      return new PipelineError({ ...details, type: 'permission' });
     case 'auth':
     case 'permission':
     case 'config':
       return new PipelineError({ ...details, type: action });
   }
+}
+
+/** The code of an answer, undefined without an envelope. */
+export function codeOf(reply: HttpReply): number | undefined {
+  return envelopeSchema.safeParse(reply.json).data?.code;
 }
 
 /** What TikTok's support asks for: the request's ids. */
@@ -153,14 +196,30 @@ function lookUp(code: number): Meaning | undefined {
   return MEANINGS[code] ?? (code >= 50_000 && code <= 59_999 ? SYSTEM_ERROR : undefined);
 }
 
+/** Whether the limit that this code tells of is the app's, so that no advertiser may be called. */
+export function isLimitOfApp(code: unknown): boolean {
+  return code === 40100 || code === 40016;
+}
+
 /**
  * Which limit was hit is told in the text alone: per second, per minute (locks out for 5 minutes) or per day (until
- * midnight UTC). Undefined when it says none: the HTTP client then waits ever longer by itself.
+ * midnight UTC). When it says none, the HTTP client waits ever longer by itself.
  */
-function waitOf(message: string, nowMs: number): number | undefined {
-  if (/\bqpd\b|per day|daily/i.test(message)) return DAY_MS - (nowMs % DAY_MS);
-  if (/\bqpm\b|per minute/i.test(message)) return QPM_WAIT_MS;
-  return /\bqps\b|per second/i.test(message) ? SECOND_MS : undefined;
+function throttled(
+  details: { readonly message: string; readonly advice: string; readonly context: Record<string, unknown> },
+  message: string,
+  nowMs: number,
+): PipelineError {
+  if (/\bqpd\b|per day|daily/i.test(message))
+    return new AccountPausedError({
+      ...details,
+      advice:
+        'Nothing to do: the first run after midnight UTC goes on. If it happens daily, ask for a higher tier.',
+      until: new Date(nowMs + DAY_MS - (nowMs % DAY_MS)).toISOString(),
+    });
+  if (/\bqpm\b|per minute/i.test(message)) return new ThrottledError({ ...details, waitMs: QPM_WAIT_MS });
+  const waitMs = /\bqps\b|per second/i.test(message) ? SECOND_MS : undefined;
+  return new ThrottledError({ ...details, waitMs });
 }
 
 function unknownAnswer(reply: HttpReply): PipelineError {

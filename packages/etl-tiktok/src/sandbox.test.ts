@@ -137,6 +137,47 @@ describe('days are those of the display zone, which knows daylight saving time',
   });
 });
 
+test('records have every field that is always there, and none that is unknown', async () => {
+  const { fieldsOf = () => [], known = [], always = [] } = report.shape ?? {};
+  const io = createTestIo({ now: NOW });
+  const session = await tiktok.open(config, US, io);
+  const records = await collect(report.readDays(session, { from: '2026-11-20', to: '2026-11-21' }, io));
+  expect(records.length).toBeGreaterThan(10);
+  expect(always).toEqual(
+    expect.arrayContaining(['dimensions.stat_time_day', 'metrics.spend', 'metrics.ad_name']),
+  );
+  expect(known).toContain('metrics.on_web_order');
+  for (const record of records) {
+    expect(fieldsOf(record).filter((field) => !known.includes(field))).toEqual([]);
+    expect(always.filter((field) => !fieldsOf(record).includes(field))).toEqual([]);
+  }
+  expect(fieldsOf({ dimensions: { ad_id_v2: '1' }, metrics: { new_metric: '1' } })).toEqual([
+    'dimensions.ad_id_v2',
+    'metrics.new_metric',
+  ]);
+  expect(fieldsOf(null)).toEqual([]);
+});
+
+describe('every error says which request it was', () => {
+  test.each([
+    ['wrong_token', undefined],
+    ['permission', undefined],
+    ['server_error', undefined],
+    ['too_large', { maxDays: 0 }],
+    ['throttle', { per: 'day' }],
+    ['throttle', { per: 'minute' }],
+    ...[20001, 40002, 40300, 49_999, 51305].map((code) => ['error', { code }] as const),
+  ] as const)('%s %j', async (kind, value) => {
+    sandbox.faults.add({ vendor: 'tiktok', kind, path: '/integrated/', times: -1, value });
+    const io = createTestIo({ now: NOW });
+    const session = await tiktok.open({ ...config }, US, io);
+    const window = { from: '2026-11-19', to: '2026-11-21' };
+    await expect(collect(report.readDays(session, window, io))).rejects.toMatchObject({
+      context: { request_id: matching(/^\d+$/), logid: matching(/^\d+A1$/) },
+    });
+  });
+});
+
 describe('faults', () => {
   test.each(['server_error', 'not_json', 'reset'] as const)(
     '%s for a moment changes nothing',
@@ -155,7 +196,6 @@ describe('faults', () => {
   test.each([
     ['wrong_token', 'auth', 'revoked'],
     ['permission', 'permission', 'no permission'],
-    ['truncated', 'truncated', '20k'],
   ] as const)('%s fails at once with advice', async (kind, type, words) => {
     sandbox.faults.add({ vendor: 'tiktok', kind, path: '/report/' });
     sandbox.log.clear();

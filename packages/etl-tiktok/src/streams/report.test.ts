@@ -17,10 +17,11 @@ const session: TikTokSession = {
   id: '7012345678901234561',
   timezone: 'America/Los_Angeles',
   offsetTimezone: 'Etc/GMT+8',
+  status: 'STATUS_ENABLE',
   currency: 'USD',
   conversionMetric: config.conversionMetric,
   valueMetric: config.valueMetric,
-  client: createTikTokClient(config, () => 0),
+  client: createTikTokClient(config),
 };
 const dimensions = { ad_id_v2: '1801000000000000303', stat_time_day: '2026-11-20 00:00:00' };
 const metrics = {
@@ -155,7 +156,7 @@ test.each(['2026-11-14', '2026-11-22'])('a day that was not asked for (%s) fails
   const vendor = await startTestVendor(() => ({
     body: { code: 0, message: 'OK', data: { list, page_info } },
   }));
-  const client = createTikTokClient({ ...config, baseUrl: vendor.url }, () => 0);
+  const client = createTikTokClient({ ...config, baseUrl: vendor.url });
   const window = { from: '2026-11-15', to: '2026-11-22' };
   const io = createTestIo({ now: '2026-11-21T09:00:00Z' });
   await expect(collect(report.readDays({ ...session, client }, window, io))).rejects.toMatchObject({

@@ -6,17 +6,19 @@
 import { z } from 'zod';
 
 import { type Account, defineStream, type LoadRows } from '@floyo/shared/connector';
-import { PipelineError } from '@floyo/shared/errors';
-import { countText, dayText, decimalText, idText } from '@floyo/shared/schemas';
-import { addDays, countDays, type DayWindow } from '@floyo/shared/window';
+import { countText, decimalText, idText } from '@floyo/shared/schemas';
+import { addDays, type DayWindow } from '@floyo/shared/window';
 
 import type { Parameters, TikTokClient } from '../client.ts';
+import { isIn, readWholeDays } from '../read-days.ts';
+import { MAX_DAYS, readTotals, reportDay, TOTALS } from './totals.ts';
 
 /** One advertiser, opened. */
 export interface TikTokSession extends Account {
   readonly currency: string;
   /** What TikTok gives as `timezone`: often a fixed offset (Etc/GMT+8). `timezone` here is the display zone; README says why. */
   readonly offsetTimezone: string;
+  readonly status: string | undefined;
   readonly conversionMetric: string;
   readonly valueMetric: string;
   readonly client: TikTokClient;
@@ -33,25 +35,37 @@ const KEPT = [
   ...['total_onsite_shopping_value', 'objective_type', 'campaign_automation_type'],
 ] as const;
 
+/** Fields that every record has, for they are asked for; and metrics that people choose as conversion or value. */
+const ALWAYS = [
+  ...DIMENSIONS.map((name) => `dimensions.${name}`),
+  ...[...TOTALS, 'reach', ...NAMES, ...KEPT].map((name) => `metrics.${name}`),
+];
+const CONVERSIONS = [
+  ...['on_web_order', 'initiate_checkout', 'web_event_add_to_cart', 'form', 'user_registration'],
+  ...['on_web_subscribe', 'on_web_add_to_wishlist', 'page_event_search', 'page_content_view_events'],
+  ...['product_details_page_browse', 'online_consult', 'button_click', 'download_start'],
+  ...['total_on_web_order_value', 'total_initiate_checkout_value', 'total_web_event_add_to_cart_value'],
+  ...['total_form_value', 'total_user_registration_value', 'total_on_web_subscribe_value', 'purchase'],
+  ...['registration', 'total_registration', 'checkout', 'total_checkout', 'total_checkout_value'],
+  ...['subscribe', 'total_subscribe', 'total_subscribe_value', 'app_install', 'real_time_app_install'],
+  ...['app_event_add_to_cart', 'view_content', 'cta_conversion', 'vta_conversion', 'skan_conversion'],
+  ...['skan_result', 'onsite_on_web_cart', 'onsite_initiate_checkout_count'],
+  ...['offline_shopping_events', 'offline_shopping_events_value'],
+].map((name) => `metrics.${name}`);
+
 /** Without it TikTok leaves out deleted ads, with their spend. */
-const ALL_STATUSES = [{ field_name: 'ad_status', filter_type: 'IN', filter_value: '["STATUS_ALL"]' }];
+const ALL_STATUSES = [isIn('ad_status', ['STATUS_ALL'])];
 
 // Every metric is a text, and '-' where there is none.
 const text = z
   .union([z.string(), z.number()])
   .nullish()
   .transform((value) => (value === null || value === undefined || value === '-' ? null : String(value)));
-const day = z
-  .string()
-  .regex(/^\d{4}-\d{2}-\d{2}( 00:00:00)?$/, 'is not a day')
-  .transform((value) => value.slice(0, 10))
-  .pipe(dayText);
-
 /** `-` is TikTok's null. */
 const orNull = <S extends z.ZodType>(schema: S) =>
   z.preprocess((value) => (value === '-' ? null : value), schema);
 
-const dimensionsSchema = z.object({ ad_id_v2: idText, stat_time_day: day });
+const dimensionsSchema = z.object({ ad_id_v2: idText, stat_time_day: reportDay });
 export const reportSchema = z.object({
   dimensions: dimensionsSchema,
   metrics: z
@@ -82,21 +96,17 @@ export const report = defineStream<TikTokSession, ReportRecord>({
   firstRun: { daysBack: 28 },
   // Conversions are credited to the day of the click for up to 28 days.
   restatementDays: 28,
-  // TikTok's limit with stat_time_day, both ends included.
-  maxWindowDays: 30,
+  maxWindowDays: MAX_DAYS,
   schema: reportSchema,
   identify: identifyRecord,
-  async *readDays(session, window, io) {
-    const pages = session.client.readReport(io.http, {
+  readDays: (session, window, io) =>
+    readWholeDays(session.client, io, {
+      window,
       parameters: reportParameters(session, window),
-      canSplit: countDays(window) > 1,
       identify: identifyRecord,
-    });
-    for await (const page of pages) {
-      for (const record of page) refuseOtherDay(record, session, window);
-      yield page;
-    }
-  },
+    }),
+  totals: { measures: TOTALS, read: readTotals },
+  shape: { fieldsOf, known: [...ALWAYS, ...CONVERSIONS], always: ALWAYS },
   toRows: toSpendRow,
 });
 
@@ -108,17 +118,9 @@ export function reportParameters(
     valueMetric,
   }: Pick<TikTokSession, 'id' | 'conversionMetric' | 'valueMetric'>,
   { from, to }: DayWindow,
-): Parameters & { readonly metrics: readonly string[]; readonly dimensions: readonly string[] } {
-  const metrics = [
-    'spend',
-    'impressions',
-    'clicks',
-    'reach',
-    ...NAMES,
-    ...KEPT,
-    conversionMetric,
-    valueMetric,
-  ];
+): Parameters &
+  Readonly<Record<'metrics' | 'dimensions', readonly string[]>> & { readonly filtering: readonly unknown[] } {
+  const metrics = [...TOTALS, 'reach', ...NAMES, ...KEPT, conversionMetric, valueMetric];
   return {
     advertiser_id: advertiserId,
     service_type: 'AUCTION',
@@ -139,16 +141,13 @@ function identifyRecord(record: unknown): { externalId: string; date: string } |
   return { externalId: `tiktok:${adId}`, date };
 }
 
-function refuseOtherDay(record: unknown, session: TikTokSession, { from, to }: DayWindow): void {
-  const date = identifyRecord(record)?.date;
-  if (date === undefined || (date >= from && date < to)) return;
-  throw new PipelineError({
-    type: 'contract',
-    message: `TikTok answered with ${date}, which was not asked for`,
-    advice:
-      "Nothing of this window was loaded. If the advertiser's time zone was changed, run a backfill of the days around it.",
-    context: { account: session.id, window: { from, to } },
-  });
+const partsSchema = z.record(z.string(), z.record(z.string(), z.unknown()));
+
+function fieldsOf(record: unknown): string[] {
+  const parts = partsSchema.safeParse(record).data ?? {};
+  return Object.entries(parts).flatMap(([part, values]) =>
+    Object.keys(values).map((name) => `${part}.${name}`),
+  );
 }
 
 function toSpendRow({ dimensions, metrics }: ReportRecord, session: TikTokSession): LoadRows {

@@ -25,10 +25,16 @@ export function answer(
   message: string,
   data: unknown,
 ): Response {
+  const requestId = nameRequest(c, context);
+  return c.json({ code, message, request_id: requestId, data });
+}
+
+/** Gives the answer its ids: one for the body, and `X-TT-LOGID`. */
+export function nameRequest(c: Context, context: VendorContext): string {
   const stamp = context.clock.now().toString().replace(/\D/g, '').slice(0, 14);
   const requestId = `${stamp}${String(context.log.entries.length).padStart(8, '0')}`;
   c.header('X-TT-LOGID', `${requestId}A1`);
-  return c.json({ code, message, request_id: requestId, data });
+  return requestId;
 }
 
 const valueSchema = z.object({

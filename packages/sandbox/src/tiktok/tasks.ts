@@ -6,7 +6,7 @@ import type { VendorContext } from '../core.ts';
 import { spoilRecords } from '../world/faults.ts';
 import type { AdsWorld } from '../world/world.ts';
 import { writeCsv } from './csv.ts';
-import { answer, badParameter, failure } from './errors.ts';
+import { answer, badParameter, failure, nameRequest } from './errors.ts';
 import { findAdvertiser, findReport } from './find-report.ts';
 import { readTaskQuery, type ReportQuery } from './query.ts';
 
@@ -117,8 +117,10 @@ export function createTaskServer(context: VendorContext, world: AdsWorld): TaskS
     download(c) {
       const task = find(c.req.query());
       if (statusOf(task) !== 'SUCCESS') throw failure(40201);
-      if (!task.isLink)
+      if (!task.isLink) {
+        nameRequest(c, context);
         return c.body(write(task, c.req.path), 200, { 'content-type': 'text/csv; charset=utf-8' });
+      }
       task.links += 1;
       const { origin } = new URL(c.req.url);
       return answer(c, context, 0, 'OK', {
