@@ -73,12 +73,26 @@ create table ops.dirty_marks (
   until date,
   key text,
   created_at timestamp with time zone default now() not null,
+  at timestamp with time zone,
   constraint dirty_marks_pkey PRIMARY KEY (id),
-  constraint dirty_marks_kind_check CHECK ((kind = ANY (ARRAY['day'::text, 'customer'::text, 'order'::text, 'rate'::text])))
+  constraint dirty_marks_kind_check CHECK ((kind = ANY (ARRAY['day'::text, 'customer'::text, 'order'::text, 'refund'::text, 'rate'::text])))
 );
-comment on table ops.dirty_marks is 'What changed since metrics were computed. day: that day; customer (key shop/customer id): the days of its orders; order (key external_id): the days of its refunds; rate (key currency, * for all; day to until): days with facts that need it.';
+comment on table ops.dirty_marks is 'What changed since metrics were computed. day: that day; customer (key shop/customer id; day and until of the changed orders, at: the earliest processed_at among them): the days of its orders when its first order may be another, and its cohort; order (key external_id): the days of its refunds; refund (key external_id of the order, day to until of the changed refunds): the order''s day and its customer''s cohort; rate (key currency, * for all; day to until): days with facts that need it.';
 alter table ops.dirty_marks enable row level security;
 grant delete, insert, select, update on table ops.dirty_marks to service_role;
+
+create table ops.erasures (
+  customer_digest text not null,
+  pseudonym text not null,
+  shop text not null,
+  erased_at timestamp with time zone not null,
+  run_id uuid,
+  constraint erasures_pkey PRIMARY KEY (customer_digest),
+  constraint erasures_pseudonym_key UNIQUE (pseudonym)
+);
+comment on table ops.erasures is 'A customer who was erased: sha256 of shop/customer id, and the random name under which the orders keep belonging together.';
+alter table ops.erasures enable row level security;
+grant delete, insert, select, update on table ops.erasures to service_role;
 
 create table ops.errors (
   id bigint generated always as identity not null,
@@ -116,15 +130,28 @@ create table ops.fence (
 alter table ops.fence enable row level security;
 grant delete, insert, select, update on table ops.fence to service_role;
 
+create table ops.metric_days (
+  day date not null,
+  signature text not null,
+  rows integer not null,
+  constraint metric_days_pkey PRIMARY KEY (day)
+);
+comment on table ops.metric_days is 'Of each day of daily_metrics: a digest of what coverage, the clock, the registry and missing rates said of it, and how many rows it had. A day where either differs is compared row by row.';
+alter table ops.metric_days enable row level security;
+grant delete, insert, select, update on table ops.metric_days to service_role;
+
 create table ops.missing_rates (
   day date not null,
   facts text not null,
   source text not null,
   currency text not null,
   first_seen_at timestamp with time zone default now() not null,
-  constraint missing_rates_pkey PRIMARY KEY (day, facts, source, currency)
+  after_days integer default 0 not null,
+  constraint missing_rates_pkey PRIMARY KEY (day, facts, source, currency),
+  constraint missing_rates_after_days_check CHECK ((after_days >= 0))
 );
 comment on table ops.missing_rates is 'Facts (a fact group of the metrics) of that day, source and currency are left out of the metrics for want of a rate. Gone when the rate has come.';
+comment on column ops.missing_rates.after_days is 'How many days after `day` the first amount without a rate comes; more than 0 only for facts that look ahead.';
 alter table ops.missing_rates enable row level security;
 grant delete, insert, select, update on table ops.missing_rates to service_role;
 
@@ -147,6 +174,24 @@ create table ops.rejected_records (
 CREATE INDEX rejected_records_open_idx ON ops.rejected_records USING btree (agent, account_id, stream) WHERE (resolved_at IS NULL);
 alter table ops.rejected_records enable row level security;
 grant delete, insert, select, update on table ops.rejected_records to service_role;
+
+create table ops.restatements (
+  source text not null,
+  account_id text not null,
+  day date not null,
+  currency text not null,
+  read_at timestamp with time zone not null,
+  age_days integer not null,
+  spend numeric not null,
+  conversions numeric not null,
+  revenue numeric not null,
+  run_id uuid,
+  recorded_at timestamp with time zone default now() not null,
+  constraint restatements_pkey PRIMARY KEY (source, account_id, day, currency, read_at)
+);
+comment on table ops.restatements is 'The sums of one account and day each time that a reading changed them, in the account''s currency. Ads: spend, platform conversions and their value. Shops: orders as conversions, and gross sales less discounts and returns of the day as revenue.';
+alter table ops.restatements enable row level security;
+grant delete, insert, select, update on table ops.restatements to service_role;
 
 create table ops.runs (
   id uuid default gen_random_uuid() not null,
@@ -250,6 +295,27 @@ create policy analysts_read on public.metric_definitions as permissive for selec
 grant delete, insert, select, update on table public.metric_definitions to service_role;
 grant select on table public.metric_definitions to authenticated;
 
+create table public.metric_revisions (
+  id bigint generated always as identity not null,
+  external_id text not null,
+  date date not null,
+  old_value numeric,
+  new_value numeric,
+  old_status text not null,
+  new_status text,
+  cause text not null,
+  revised_at timestamp with time zone not null,
+  run_id uuid,
+  constraint metric_revisions_pkey PRIMARY KEY (id)
+);
+comment on table public.metric_revisions is 'A row each time that a final value moved. cause: the tables whose change made the day due, or coverage, definition, range, full, rezone.';
+CREATE INDEX metric_revisions_external_id_date_idx ON public.metric_revisions USING btree (external_id, date);
+CREATE INDEX metric_revisions_run_id_idx ON public.metric_revisions USING btree (run_id);
+alter table public.metric_revisions enable row level security;
+create policy analysts_read on public.metric_revisions as permissive for select to authenticated using ((( SELECT ((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb #>> '{app_metadata,floyo_role}'::text[])) = ANY (ARRAY['analyst'::text, 'admin'::text])));
+grant delete, insert, select, update on table public.metric_revisions to service_role;
+grant select on table public.metric_revisions to authenticated;
+
 create table public.order_items (
   external_id text not null,
   date date not null,
@@ -300,13 +366,17 @@ create table public.orders (
   item_count integer not null,
   synced_at timestamp with time zone default now() not null,
   run_id uuid,
+  attribution_ready boolean default true not null,
   constraint orders_external_id_date_key UNIQUE (external_id, date),
   constraint orders_external_id_key UNIQUE (external_id)
 );
 comment on table public.orders is 'One order, on the business day it was processed, in the shop''s currency at order time. Amounts are as ordered.';
+comment on column public.orders.attribution_ready is 'False while the source may still tell which visit led to the order.';
 CREATE INDEX orders_date_idx ON public.orders USING btree (date);
-CREATE INDEX orders_shop_customer_id_idx ON public.orders USING btree (shop, customer_id, processed_at) WHERE (customer_id IS NOT NULL);
+CREATE INDEX orders_first_idx ON public.orders USING btree (shop, customer_id, processed_at, length(external_id), external_id) INCLUDE (date) WHERE (customer_id IS NOT NULL);
 CREATE INDEX orders_source_shop_date_idx ON public.orders USING btree (source, shop, date);
+CREATE TRIGGER keep_erased_insert AFTER INSERT ON public.orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ops.keep_erased();
+CREATE TRIGGER keep_erased_update AFTER UPDATE ON public.orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ops.keep_erased();
 CREATE TRIGGER mark_delete AFTER DELETE ON public.orders REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_orders();
 CREATE TRIGGER mark_insert AFTER INSERT ON public.orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_orders();
 CREATE TRIGGER mark_truncate BEFORE TRUNCATE ON public.orders FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_orders();
@@ -325,10 +395,12 @@ create table public.refunds (
   total numeric not null,
   synced_at timestamp with time zone default now() not null,
   run_id uuid,
+  processed_at timestamp with time zone,
   constraint refunds_external_id_date_key UNIQUE (external_id, date),
   constraint refunds_external_id_key UNIQUE (external_id)
 );
 comment on table public.refunds is 'One refund, on the business day it was processed: goods given back (returns), shipping and tax, and the cash (total).';
+comment on column public.refunds.processed_at is 'When it was processed; date is its business day. Null for refunds read before this column existed.';
 CREATE INDEX refunds_date_idx ON public.refunds USING btree (date);
 CREATE INDEX refunds_order_external_id_idx ON public.refunds USING btree (order_external_id);
 CREATE TRIGGER mark_delete AFTER DELETE ON public.refunds REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_refunds();
@@ -372,6 +444,62 @@ CREATE TRIGGER mark_truncate BEFORE TRUNCATE ON public.spend FOR EACH STATEMENT 
 CREATE TRIGGER mark_update AFTER UPDATE ON public.spend REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_spend();
 alter table public.spend enable row level security;
 grant delete, insert, select, update on table public.spend to service_role;
+
+create view ops.maturity_curve with (security_invoker=true) as
+ WITH settled AS (
+         SELECT c.source,
+            c.account_id,
+            c.day,
+            row_number() OVER (PARTITION BY c.source, c.account_id ORDER BY c.day DESC) AS rank
+           FROM ( SELECT coverage.source,
+                    coverage.account_id,
+                    coverage.day
+                   FROM ops.coverage
+                  WHERE (coverage.source <> 'fx'::text)
+                  GROUP BY coverage.source, coverage.account_id, coverage.day
+                 HAVING bool_and((coverage.read_at >= coverage.final_at))) c
+        ), ledger AS (
+         SELECT r.source,
+            r.account_id,
+            r.day,
+            r.currency,
+            r.read_at,
+            r.age_days,
+            r.spend,
+            r.conversions,
+            r.revenue,
+            min(r.age_days) OVER w AS first_age,
+            row_number() OVER (PARTITION BY r.source, r.account_id, r.day, r.currency ORDER BY r.read_at DESC) AS from_last
+           FROM (ops.restatements r
+             JOIN settled s ON (((s.source = r.source) AND (s.account_id = r.account_id) AND (s.day = r.day) AND (s.rank <= 90))))
+          WINDOW w AS (PARTITION BY r.source, r.account_id, r.day)
+        ), known AS (
+         SELECT a.age_days,
+            l.source,
+            l.account_id,
+            l.day,
+            l.currency,
+            l.spend,
+            l.conversions,
+            l.revenue,
+            row_number() OVER (PARTITION BY a.age_days, l.source, l.account_id, l.day, l.currency ORDER BY l.read_at DESC) AS from_last
+           FROM (ledger l
+             JOIN generate_series(0, 28) a(age_days) ON (((l.age_days <= a.age_days) AND (l.first_age <= a.age_days))))
+        )
+ SELECT k.source,
+    k.account_id,
+    k.currency,
+    k.age_days,
+    (count(*))::integer AS days,
+    (sum(k.spend) / NULLIF(sum(f.spend), (0)::numeric)) AS spend_share,
+    (sum(k.conversions) / NULLIF(sum(f.conversions), (0)::numeric)) AS conversions_share,
+    (sum(k.revenue) / NULLIF(sum(f.revenue), (0)::numeric)) AS revenue_share
+   FROM (known k
+     JOIN ledger f ON (((f.source = k.source) AND (f.account_id = k.account_id) AND (f.day = k.day) AND (f.currency = k.currency) AND (f.from_last = 1))))
+  WHERE (k.from_last = 1)
+  GROUP BY k.source, k.account_id, k.currency, k.age_days;
+comment on view ops.maturity_curve is 'What share of an account''s final spend, conversions and revenue was known so many days after the day (0 to 28).';
+grant delete, insert, select, update on table ops.maturity_curve to service_role;
 
 create view public.campaign_days with (security_invoker=true) as
  WITH converted AS (
@@ -444,6 +572,14 @@ comment on view public.daily_metrics_wide is 'A row a day, a column a metric wit
 grant select on table public.daily_metrics_wide to authenticated;
 grant select on table public.daily_metrics_wide to service_role;
 
+CREATE OR REPLACE FUNCTION ops.customer_digest(shop text, customer_id text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN encode(sha256(convert_to(((shop || '/'::text) || customer_id), 'UTF8'::name)), 'hex'::text);
+revoke all on function ops.customer_digest(shop text, customer_id text) from public;
+grant execute on function ops.customer_digest(shop text, customer_id text) to service_role;
+
 CREATE OR REPLACE FUNCTION ops.is_counted_order(test boolean, financial_status text)
  RETURNS boolean
  LANGUAGE sql
@@ -451,6 +587,27 @@ CREATE OR REPLACE FUNCTION ops.is_counted_order(test boolean, financial_status t
 RETURN ((NOT test) AND (upper(financial_status) IS DISTINCT FROM 'VOIDED'::text));
 revoke all on function ops.is_counted_order(test boolean, financial_status text) from public;
 grant execute on function ops.is_counted_order(test boolean, financial_status text) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.keep_erased()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  -- An update fires the trigger of statements again, also when it finds no row: so it has to be asked first.
+  if exists (select 1 from ops.erasures) and exists (
+    select 1 from new_rows n join ops.erasures e on e.customer_digest = ops.customer_digest(n.shop, n.customer_id)
+  ) then
+    update public.orders o
+    set customer_id = e.pseudonym, order_name = 'erased', landing_page = null, utm_source = null, utm_medium = null, utm_campaign = null
+    from new_rows n join ops.erasures e on e.customer_digest = ops.customer_digest(n.shop, n.customer_id)
+    where o.external_id = n.external_id;
+  end if;
+  return null;
+end
+$function$;
+revoke all on function ops.keep_erased() from public;
 
 CREATE OR REPLACE FUNCTION ops.mark_fx_rates()
  RETURNS trigger
@@ -490,51 +647,41 @@ begin
   if tg_op = 'INSERT' then
     insert into ops.dirty_marks (kind, table_name, day)
     select distinct 'day', 'orders', date from new_rows where ops.is_counted_order(test, financial_status);
-    insert into ops.dirty_marks (kind, table_name, key)
-    select distinct 'customer', 'orders', shop || '/' || customer_id from new_rows
-    where customer_id is not null and ops.is_counted_order(test, financial_status);
+    insert into ops.dirty_marks (kind, table_name, key, day, until, at)
+    select 'customer', 'orders', shop || '/' || customer_id, min(date), max(date), min(processed_at) from new_rows
+    where customer_id is not null and ops.is_counted_order(test, financial_status) group by shop, customer_id;
     insert into ops.dirty_marks (kind, table_name, key)
     select 'order', 'orders', external_id from new_rows where not ops.is_counted_order(test, financial_status);
   elsif tg_op = 'DELETE' then
     insert into ops.dirty_marks (kind, table_name, day)
     select distinct 'day', 'orders', date from old_rows where ops.is_counted_order(test, financial_status);
-    insert into ops.dirty_marks (kind, table_name, key)
-    select distinct 'customer', 'orders', shop || '/' || customer_id from old_rows
-    where customer_id is not null and ops.is_counted_order(test, financial_status);
+    insert into ops.dirty_marks (kind, table_name, key, day, until, at)
+    select 'customer', 'orders', shop || '/' || customer_id, min(date), max(date), min(processed_at) from old_rows
+    where customer_id is not null and ops.is_counted_order(test, financial_status) group by shop, customer_id;
     insert into ops.dirty_marks (kind, table_name, key)
     select 'order', 'orders', external_id from old_rows where not ops.is_counted_order(test, financial_status);
   elsif tg_op = 'TRUNCATE' then
     insert into ops.dirty_marks (kind, table_name, day)
-    select 'day', 'orders', date from public.orders union select 'day', 'orders', date from public.refunds;
+    select 'day', 'orders', date from public.orders union select 'day', 'refunds', date from public.refunds;
   else
-    insert into ops.dirty_marks (kind, table_name, day)
-    select distinct 'day', 'orders', c.date from (
-      (select external_id, date, source, shop, customer_id, currency, gross_sales, discounts, shipping, taxes
+    with changed as materialized (
+      (select external_id, date, source, shop, customer_id, processed_at, currency, gross_sales, discounts, shipping, taxes
        from old_rows where ops.is_counted_order(test, financial_status)
        except
-       select external_id, date, source, shop, customer_id, currency, gross_sales, discounts, shipping, taxes
+       select external_id, date, source, shop, customer_id, processed_at, currency, gross_sales, discounts, shipping, taxes
        from new_rows where ops.is_counted_order(test, financial_status))
       union all
-      (select external_id, date, source, shop, customer_id, currency, gross_sales, discounts, shipping, taxes
+      (select external_id, date, source, shop, customer_id, processed_at, currency, gross_sales, discounts, shipping, taxes
        from new_rows where ops.is_counted_order(test, financial_status)
        except
-       select external_id, date, source, shop, customer_id, currency, gross_sales, discounts, shipping, taxes
+       select external_id, date, source, shop, customer_id, processed_at, currency, gross_sales, discounts, shipping, taxes
        from old_rows where ops.is_counted_order(test, financial_status))
-    ) c;
-    insert into ops.dirty_marks (kind, table_name, key)
-    select distinct 'customer', 'orders', c.shop || '/' || c.customer_id from (
-      (select external_id, shop, customer_id, date, processed_at
-       from old_rows where customer_id is not null and ops.is_counted_order(test, financial_status)
-       except
-       select external_id, shop, customer_id, date, processed_at
-       from new_rows where customer_id is not null and ops.is_counted_order(test, financial_status))
-      union all
-      (select external_id, shop, customer_id, date, processed_at
-       from new_rows where customer_id is not null and ops.is_counted_order(test, financial_status)
-       except
-       select external_id, shop, customer_id, date, processed_at
-       from old_rows where customer_id is not null and ops.is_counted_order(test, financial_status))
-    ) c;
+    ), days as (
+      insert into ops.dirty_marks (kind, table_name, day) select distinct 'day', 'orders', date from changed
+    )
+    insert into ops.dirty_marks (kind, table_name, key, day, until, at)
+    select 'customer', 'orders', shop || '/' || customer_id, min(date), max(date), min(processed_at) from changed
+    where customer_id is not null group by shop, customer_id;
     insert into ops.dirty_marks (kind, table_name, key)
     select 'order', 'orders', c.external_id from (
       (select external_id from old_rows where not ops.is_counted_order(test, financial_status)
@@ -560,13 +707,18 @@ AS $function$
 begin
   if tg_op = 'INSERT' then
     insert into ops.dirty_marks (kind, table_name, day) select distinct 'day', 'refunds', date from new_rows;
+    insert into ops.dirty_marks (kind, table_name, key, day, until)
+    select 'refund', 'refunds', order_external_id, min(date), max(date) from new_rows group by order_external_id;
   elsif tg_op = 'DELETE' then
     insert into ops.dirty_marks (kind, table_name, day) select distinct 'day', 'refunds', date from old_rows;
+    insert into ops.dirty_marks (kind, table_name, key, day, until)
+    select 'refund', 'refunds', order_external_id, min(date), max(date) from old_rows group by order_external_id;
   elsif tg_op = 'TRUNCATE' then
     insert into ops.dirty_marks (kind, table_name, day) select distinct 'day', 'refunds', date from public.refunds;
+    insert into ops.dirty_marks (kind, table_name, key, day, until)
+    select 'refund', 'refunds', order_external_id, min(date), max(date) from public.refunds group by order_external_id;
   else
-    insert into ops.dirty_marks (kind, table_name, day)
-    select distinct 'day', 'refunds', c.date from (
+    with changed as materialized (
       (select external_id, date, order_external_id, currency, returns, shipping, taxes from old_rows
        except
        select external_id, date, order_external_id, currency, returns, shipping, taxes from new_rows)
@@ -574,7 +726,11 @@ begin
       (select external_id, date, order_external_id, currency, returns, shipping, taxes from new_rows
        except
        select external_id, date, order_external_id, currency, returns, shipping, taxes from old_rows)
-    ) c;
+    ), days as (
+      insert into ops.dirty_marks (kind, table_name, day) select distinct 'day', 'refunds', date from changed
+    )
+    insert into ops.dirty_marks (kind, table_name, key, day, until)
+    select 'refund', 'refunds', order_external_id, min(date), max(date) from changed group by order_external_id;
   end if;
   return null;
 end

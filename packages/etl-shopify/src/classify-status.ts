@@ -1,5 +1,5 @@
 /** What an HTTP status other than 200 means. https://shopify.dev/docs/api/usage/response-codes */
-import { type ErrorDetails, PipelineError, ThrottledError } from '@floyo/shared/errors';
+import { AccountPausedError, type ErrorDetails, PipelineError, ThrottledError } from '@floyo/shared/errors';
 import type { HttpReply } from '@floyo/shared/http';
 
 import { retryAfterMs } from './answer.ts';
@@ -10,6 +10,13 @@ export function classifyStatus(reply: HttpReply, asked: Asked): PipelineError {
   const common = facts(reply, asked);
   const fail = (details: Pick<ErrorDetails, 'type' | 'message' | 'advice' | 'retryable'>): PipelineError =>
     new PipelineError({ ...common, ...details, message: `${asked.shop}: ${details.message}` });
+  const pause = (message: string, advice: string): PipelineError =>
+    new AccountPausedError({
+      ...common,
+      message: `${asked.shop}: ${message}; it is left alone until tomorrow`,
+      advice,
+      until: asked.pauseUntil,
+    });
   switch (status) {
     case 401:
       return new TokenRefusedError({
@@ -19,11 +26,10 @@ export function classifyStatus(reply: HttpReply, asked: Asked): PipelineError {
         advice: `Install the app again in ${asked.shop} and put the new token (or client id and secret) in the place of the shop.`,
       });
     case 402:
-      return fail({
-        type: 'permission',
-        message: 'the shop is frozen, its Shopify bill is unpaid',
-        advice: 'Nothing can be read until the owner pays; take it out of SHOPIFY_SHOPS meanwhile.',
-      });
+      return pause(
+        'the shop is frozen, its Shopify bill is unpaid',
+        'Nothing can be read until the owner pays, and its days stay incomplete; take it out of SHOPIFY_SHOPS if it stays shut.',
+      );
     case 403:
       return fail({
         type: 'permission',
@@ -37,11 +43,10 @@ export function classifyStatus(reply: HttpReply, asked: Asked): PipelineError {
         advice: 'Check SHOPIFY_SHOPS, SHOPIFY_API_VERSION and SHOPIFY_BASE_URL.',
       });
     case 423:
-      return fail({
-        type: 'permission',
-        message: 'the shop is locked',
-        advice: 'Ask the owner to contact Shopify support; take it out of SHOPIFY_SHOPS meanwhile.',
-      });
+      return pause(
+        'the shop is locked',
+        'Ask the owner to contact Shopify support; take it out of SHOPIFY_SHOPS if it stays shut.',
+      );
     case 429:
       return new ThrottledError({
         ...common,
@@ -49,11 +54,10 @@ export function classifyStatus(reply: HttpReply, asked: Asked): PipelineError {
         waitMs: retryAfterMs(reply),
       });
     case 430:
-      return fail({
-        type: 'permission',
-        message: 'Shopify rejected the calls as a security risk (HTTP 430)',
-        advice: 'Stop for some hours; if it comes back, contact Shopify support with the request id.',
-      });
+      return pause(
+        'Shopify rejected the calls as a security risk (HTTP 430)',
+        'If it comes back tomorrow, contact Shopify support with the request id.',
+      );
     case 504:
       return tooSlow(reply, asked, `${asked.shop} did not answer in time (HTTP 504)`);
     default:

@@ -1,17 +1,17 @@
 /** One shop's Admin API: sends a query with a valid token, paced by cost, and gives back whole data or throws. */
-import { setTimeout as delay } from 'node:timers/promises';
-
 import { z } from 'zod';
 
 import type { Io } from '@floyo/shared/connector';
 import { PipelineError } from '@floyo/shared/errors';
 import type { HttpReply } from '@floyo/shared/http';
+import { addDays, dayOf, startOfDay } from '@floyo/shared/window';
 
-import { readCost } from './answer.ts';
+import { type Cost, readCost } from './answer.ts';
+import type { ShopAuth } from './auth.ts';
 import { classifyReply } from './classify.ts';
-import type { ShopAuth } from './config.ts';
 import { TokenRefusedError } from './errors.ts';
 import { createGovernor } from './governor.ts';
+import { pause } from './pause.ts';
 import { createTokenSource } from './token.ts';
 
 export interface Query {
@@ -21,11 +21,15 @@ export interface Query {
   readonly variables: Readonly<Record<string, unknown>>;
   /** Whether its page can be made smaller when it is too much: then `PageTooLargeError` says so at once. */
   readonly canShrink?: boolean;
+  /** False for a mutation: made once, whatever becomes of it. */
+  readonly safeToRepeat?: boolean;
 }
 
 export interface ShopClient {
   /** The data, of the shape of `schema`. Throws PipelineError; never gives partial data. */
   ask<T>(io: Io, query: Query, schema: z.ZodType<T>): Promise<T>;
+  /** The cost bucket as the last answer told it. */
+  throttle(): Cost['throttleStatus'] | undefined;
 }
 
 export interface ClientOptions {
@@ -47,8 +51,9 @@ export function createShopClient({ shop, auth, apiVersion, baseUrl }: ClientOpti
     const costKey = `${query.operation}:${JSON.stringify(query.variables['first'] ?? null)}`;
     const pauseMs = governor.pauseMs(costKey);
     if (pauseMs > 0) await pause(pauseMs, io.signal);
-    const token = await tokens.get(io);
-    return io.http.request({
+    const token = await tokens.get(io, tomorrow(io));
+    const isDone = governor.start(costKey);
+    const reply = io.http.request({
       url: `${address}/admin/api/${apiVersion}/graphql.json`,
       method: 'POST',
       headers: {
@@ -61,7 +66,7 @@ export function createShopClient({ shop, auth, apiVersion, baseUrl }: ClientOpti
         variables: query.variables,
         operationName: query.operation,
       }),
-      safeToRepeat: true,
+      safeToRepeat: query.safeToRepeat ?? true,
       classify(reply) {
         const cost = readCost(reply);
         if (cost !== undefined) governor.observe(costKey, cost);
@@ -70,12 +75,24 @@ export function createShopClient({ shop, auth, apiVersion, baseUrl }: ClientOpti
           apiVersion,
           operation: query.operation,
           canShrink: query.canShrink ?? false,
+          pauseUntil: tomorrow(io),
         });
       },
     });
+    return reply.finally(isDone);
+  }
+
+  /** Told once: the next version of the API drops something that we ask for. */
+  let isDeprecationTold = false;
+  function tellDeprecation(io: Io, reply: HttpReply): void {
+    const reason = reply.headers.get('x-shopify-api-deprecated-reason');
+    if (reason === null || isDeprecationTold) return;
+    isDeprecationTold = true;
+    io.log.warn({ shop, reason }, 'Shopify will drop what this connector asks for');
   }
 
   return {
+    throttle: () => governor.throttle(),
     async ask(io, query, schema) {
       let reply: HttpReply;
       try {
@@ -84,6 +101,7 @@ export function createShopClient({ shop, auth, apiVersion, baseUrl }: ClientOpti
         if (!(error instanceof TokenRefusedError) || !tokens.forget()) throw error;
         reply = await send(io, query);
       }
+      tellDeprecation(io, reply);
       const { data } = dataSchema.parse(reply.json);
       const parsed = schema.safeParse(data);
       if (parsed.success) return parsed.data;
@@ -101,11 +119,6 @@ export function createShopClient({ shop, auth, apiVersion, baseUrl }: ClientOpti
   };
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await delay(ms, undefined, { signal });
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error;
-  }
+function tomorrow({ now, reporting: { timezone } }: Io): string {
+  return startOfDay(addDays(dayOf(now(), timezone), 1), timezone).toString();
 }

@@ -55,7 +55,42 @@ describe('Shopify configuration', () => {
     });
   });
 
+  it('pairs shops with refresh tokens, under one key', () => {
+    const tokenKey = 'ab'.repeat(32);
+    const env = {
+      ...shops,
+      SHOPIFY_CLIENT_IDS: 'i,j',
+      SHOPIFY_CLIENT_SECRETS: 's,t',
+      SHOPIFY_REFRESH_TOKENS: 'q,r',
+      SHOPIFY_TOKEN_KEY: tokenKey,
+    };
+    expect(readConfig(config, env)?.shops[1]).toEqual({
+      shop: 'two.myshopify.com',
+      auth: { kind: 'refresh', clientId: 'j', clientSecret: 't', refreshToken: 'r', tokenKey },
+    });
+  });
+
   it.each([
+    [
+      'refresh tokens without a key',
+      {
+        ...shops,
+        SHOPIFY_CLIENT_IDS: 'i,j',
+        SHOPIFY_CLIENT_SECRETS: 's,t',
+        SHOPIFY_REFRESH_TOKENS: 'q',
+      },
+      ['SHOPIFY_REFRESH_TOKENS: has 1', 'SHOPIFY_TOKEN_KEY: is not set'],
+    ],
+    [
+      'refresh tokens beside static ones',
+      { ...shops, SHOPIFY_ACCESS_TOKENS: 'a,b', SHOPIFY_REFRESH_TOKENS: 'q,r' },
+      ['SHOPIFY_ACCESS_TOKENS: is set beside'],
+    ],
+    [
+      'a key that is none',
+      { ...shops, SHOPIFY_ACCESS_TOKENS: 'a,b', SHOPIFY_TOKEN_KEY: 'short' },
+      ['SHOPIFY_TOKEN_KEY: is no key'],
+    ],
     ['no way in', shops, ['SHOPIFY_ACCESS_TOKENS: is not set']],
     ['no shops', { SHOPIFY_ACCESS_TOKENS: 'a' }, ['SHOPIFY_SHOPS: is not set']],
     [

@@ -4,14 +4,11 @@ import { z } from 'zod';
 import { type ConfigSection, defineConfig, splitList } from '@floyo/shared/config';
 import type { ConfigProblem } from '@floyo/shared/errors';
 
+import { readAuth, type ShopAuth } from './auth.ts';
+
 /** The Admin API version that queries are written for. Shopify supports a version for twelve months. */
 export const API_VERSION = '2026-10';
 export const API_VERSION_SUPPORTED_UNTIL = '2027-10-01';
-
-/** How one shop lets us in. */
-export type ShopAuth =
-  | { readonly kind: 'token'; readonly token: string }
-  | { readonly kind: 'client'; readonly clientId: string; readonly clientSecret: string };
 
 export interface ShopifyConfig {
   readonly shops: readonly { readonly shop: string; readonly auth: ShopAuth }[];
@@ -50,6 +47,21 @@ export const config: ConfigSection<ShopifyConfig> = defineConfig({
       description: 'the secrets of SHOPIFY_CLIENT_IDS, in the same order',
       secret: true,
     },
+    SHOPIFY_REFRESH_TOKENS: {
+      schema: list,
+      description:
+        'for expiring offline tokens: the first refresh token of each shop, beside SHOPIFY_CLIENT_IDS and SHOPIFY_CLIENT_SECRETS',
+      secret: true,
+    },
+    SHOPIFY_TOKEN_KEY: {
+      schema: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/i, 'is no key of 32 bytes as 64 hexadecimal digits (openssl rand -hex 32)')
+        .optional(),
+      description:
+        'seals the refresh tokens that Shopify gives in exchange, 64 hexadecimal digits: `openssl rand -hex 32`; keep it',
+      secret: true,
+    },
     SHOPIFY_API_VERSION: {
       schema: z
         .string()
@@ -65,12 +77,13 @@ export const config: ConfigSection<ShopifyConfig> = defineConfig({
   },
   build(values): ShopifyConfig | readonly ConfigProblem[] {
     const shops = values.SHOPIFY_SHOPS;
-    const auth = readAuth(
-      shops,
-      values.SHOPIFY_ACCESS_TOKENS,
-      values.SHOPIFY_CLIENT_IDS,
-      values.SHOPIFY_CLIENT_SECRETS,
-    );
+    const auth = readAuth(shops, {
+      tokens: values.SHOPIFY_ACCESS_TOKENS,
+      clientIds: values.SHOPIFY_CLIENT_IDS,
+      clientSecrets: values.SHOPIFY_CLIENT_SECRETS,
+      refreshTokens: values.SHOPIFY_REFRESH_TOKENS,
+      tokenKey: values.SHOPIFY_TOKEN_KEY,
+    });
     const problems = [...checkShops(shops), ...auth.problems];
     if (problems.length > 0) return problems;
     return {
@@ -94,47 +107,4 @@ function checkShops(shops: readonly string[]): ConfigProblem[] {
       problem(`${shop} is there more than once`),
     ),
   ];
-}
-
-function readAuth(
-  shops: readonly string[],
-  tokens: readonly string[],
-  clientIds: readonly string[],
-  clientSecrets: readonly string[],
-): { auths: ShopAuth[]; problems: ConfigProblem[] } {
-  const hasClients = clientIds.length > 0 || clientSecrets.length > 0;
-  const refuse = (...problems: ConfigProblem[]): { auths: ShopAuth[]; problems: ConfigProblem[] } => ({
-    auths: [],
-    problems,
-  });
-  if (tokens.length > 0 && hasClients)
-    return refuse({
-      variable: 'SHOPIFY_ACCESS_TOKENS',
-      message: 'is set beside SHOPIFY_CLIENT_IDS or SHOPIFY_CLIENT_SECRETS: keep one of the two ways in',
-    });
-  if (tokens.length === 0 && !hasClients)
-    return refuse({
-      variable: 'SHOPIFY_ACCESS_TOKENS',
-      message: 'is not set (a token for each shop; or set SHOPIFY_CLIENT_IDS and SHOPIFY_CLIENT_SECRETS)',
-    });
-  const lists: Record<string, readonly string[]> = hasClients
-    ? { SHOPIFY_CLIENT_IDS: clientIds, SHOPIFY_CLIENT_SECRETS: clientSecrets }
-    : { SHOPIFY_ACCESS_TOKENS: tokens };
-  const problems = Object.entries(lists)
-    .filter(([, entries]) => entries.length !== shops.length)
-    .map(([variable, entries]) => ({
-      variable,
-      message: `has ${entries.length} entries for the ${shops.length} shops of SHOPIFY_SHOPS; it needs one for each, in the same order`,
-    }));
-  if (problems.length > 0) return refuse(...problems);
-  return {
-    auths: hasClients
-      ? clientIds.map((clientId, index) => ({
-          kind: 'client',
-          clientId,
-          clientSecret: clientSecrets[index] ?? '',
-        }))
-      : tokens.map((token) => ({ kind: 'token', token })),
-    problems: [],
-  };
 }

@@ -23,6 +23,8 @@ export interface Asked {
   readonly operation: string;
   /** Whether the query has a page that can be made smaller. */
   readonly canShrink: boolean;
+  /** When a shop that is shut is worth another look (an ISO instant): tomorrow. */
+  readonly pauseUntil: string;
 }
 
 /** What the on-call engineer needs: who was asked for what, and Shopify's request id. */

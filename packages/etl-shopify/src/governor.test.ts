@@ -37,3 +37,12 @@ it('knows that a bucket does not fill beyond its size, and never waits for long'
   governor.observe('orders:100', cost(900_000, 0, 800));
   expect(governor.pauseMs('orders:100')).toBe(30_000);
 });
+
+it('counts calls that are under way as spent', () => {
+  const governor = createGovernor(() => 0);
+  governor.observe('orders:100', cost(600, 700));
+  const isDone = governor.start('orders:100');
+  expect(governor.pauseMs('orders:100')).toBe(5_000);
+  isDone();
+  expect(governor.pauseMs('orders:100')).toBe(0);
+});

@@ -33,7 +33,13 @@ const recorded = z.object({
   shippingLines: z.object({ nodes: z.array(z.object({ originalPriceSet: bag, taxLines })) }).optional(),
   lineItems: z.object({
     nodes: z.array(
-      z.object({ title: z.string(), quantity: z.number(), originalUnitPriceSet: bag, taxLines }),
+      z.object({
+        title: z.string(),
+        quantity: z.number(),
+        currentQuantity: z.number().optional(),
+        originalUnitPriceSet: bag,
+        taxLines,
+      }),
     ),
   }),
   refunds: z.array(z.unknown()).default([]),
@@ -76,6 +82,9 @@ function toRecord(order: Recorded, refunds: readonly unknown[] = []): z.infer<ty
     attribution: null,
     customer: null,
     customerJourneySummary: null,
+    edited: false,
+    edits: [],
+    attributionGivenUp: true,
     totalPriceSet: order.totalPriceSet ?? zero,
     totalTaxSet: order.totalTaxSet ?? null,
     totalRefundedSet: order.totalRefundedSet ?? zero,
@@ -85,6 +94,7 @@ function toRecord(order: Recorded, refunds: readonly unknown[] = []): z.infer<ty
     })),
     lineItems: order.lineItems.nodes.map((line, index) => ({
       ...line,
+      currentQuantity: line.currentQuantity ?? line.quantity,
       id: `gid://shopify/LineItem/${index}`,
       sku: null,
       isGiftCard: false,
@@ -139,7 +149,8 @@ withRecordings('recorded refunds map to the value of their goods and to their ca
       refundLineItems: refund.refundLineItems.nodes.map((line) => ({
         subtotalSet: line.subtotalSet,
         totalTaxSet: times(line.subtotalSet, 0),
-        lineItem: { isGiftCard: false },
+        quantity: line.quantity,
+        lineItem: { id: 'gid://shopify/LineItem/0', isGiftCard: false },
       })),
     })),
   );
@@ -149,4 +160,30 @@ withRecordings('recorded refunds map to the value of their goods and to their ca
   expect(byId.get('shopify:1028613341490')).toEqual([10, 15]);
   expect(byId.get('shopify:1028613374258')).toEqual([0, 15]);
   expect(byId.get('shopify:4001')).toEqual([30, 30]);
+});
+
+withRecordings('a recorded edit that lowered a quantity is a return of what the current totals lack', () => {
+  const found = find(
+    recorded.extend({
+      currentTotalTaxSet: bag,
+      currentSubtotalPriceSet: bag,
+      subtotalPriceSet: bag,
+      totalTaxSet: bag,
+    }),
+  ).filter((order) =>
+    order.lineItems.nodes.some((line) => (line.currentQuantity ?? line.quantity) < line.quantity),
+  );
+  const order = found.find((candidate) => candidate.cancelledAt == null);
+  if (order === undefined) throw new Error('There is no recorded edit.');
+  // The recording has no agreements, so the lines tell.
+  const rows = toOrderRows({ ...toRecord(order), edited: true }, 'recorded.myshopify.com', reporting);
+  const amountOf = (total: z.infer<typeof bag>): number => Number(total.shopMoney.amount);
+  expect(rows.refunds).toHaveLength(1);
+  expect(Number(rows.refunds?.[0]?.returns)).toBe(
+    amountOf(order.subtotalPriceSet) - amountOf(order.currentSubtotalPriceSet),
+  );
+  expect(Number(rows.refunds?.[0]?.taxes)).toBe(
+    amountOf(order.totalTaxSet) - amountOf(order.currentTotalTaxSet),
+  );
+  expect(Number(rows.orders?.[0]?.gross_sales)).toBe(amountOf(order.subtotalPriceSet));
 });

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Io, LoadRows } from '@floyo/shared/connector';
-import { PipelineError } from '@floyo/shared/errors';
+import { AccountPausedError, PipelineError } from '@floyo/shared/errors';
 import { collect } from '@floyo/shared/testing/vendor';
 import type { DayWindow } from '@floyo/shared/window';
 
@@ -216,18 +216,30 @@ describe('trouble', () => {
     expect(io.http.counts.apiCalls).toBe(2);
   });
 
-  it.each([
-    [402, 'frozen'],
-    [403, 'scopes'],
-    [423, 'locked'],
-    [430, 'security'],
-  ])('explains HTTP %i and does not repeat it', async (status, text) => {
-    harness.faults.add({ vendor: 'shopify', kind: 'server_error', value: { status } });
+  it('explains HTTP 403 and does not repeat it', async () => {
+    harness.faults.add({ vendor: 'shopify', kind: 'server_error', value: { status: 403 } });
     const io = harness.createIo();
     const failure = await failureOf(harness.open(usShop, io));
     expect(failure.type).toBe('permission');
-    expect(`${failure.message} ${failure.advice ?? ''}`).toContain(text);
+    expect(failure.advice).toContain('scopes');
     expect(io.http.counts.apiCalls).toBe(1);
+  });
+
+  it.each([
+    [402, 'frozen'],
+    [423, 'locked'],
+    [430, 'security'],
+  ])('leaves a shop that answers HTTP %i alone until tomorrow, with an alert', async (status, text) => {
+    harness.faults.add({ vendor: 'shopify', kind: 'server_error', account: usShop, value: { status } });
+    const io = harness.createIo();
+    const failure = await failureOf(harness.open(usShop, io));
+    expect(failure).toBeInstanceOf(AccountPausedError);
+    // The next midnight in Berlin, the reporting zone.
+    expect(failure).toMatchObject({ severity: 'P2', until: '2026-11-21T23:00:00Z' });
+    expect(failure.message).toContain(text);
+    expect(failure.advice).not.toBe('');
+    expect(io.http.counts.apiCalls).toBe(1);
+    expect(await harness.open(euShop, io)).toMatchObject({ id: euShop });
   });
 
   it('hands a malformed order on to be rejected, with its id, and the rest of the page as it is', async () => {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Account, Io } from '@floyo/shared/connector';
 import { PipelineError } from '@floyo/shared/errors';
 
+import type { BulkDesk } from './bulk-desk.ts';
 import { createShopClient, type ShopClient } from './client.ts';
 import type { ShopifyConfig } from './config.ts';
 import { createPageSize, type PageSize } from './page-size.ts';
@@ -16,15 +17,31 @@ export interface ShopifySession extends Account {
   readonly seesAllOrders: boolean;
   /** Without it product and variant ids stay empty. */
   readonly seesProducts: boolean;
+  /** Whether the shop's prices include tax now; each order tells for itself. */
+  readonly taxesIncluded: boolean;
+  /** The bulk operations of the backfill that runs, if it reads in bulk. */
+  bulk: BulkDesk | undefined;
+  /** Whether the app may read the shop's own sales report. */
+  readonly readsReports: boolean;
 }
 
 /** What a token must be allowed. Customers by id alone: without them every order would look like a guest's. */
-const REQUIRED_SCOPES = ['read_orders', 'read_customers'];
+export const REQUIRED_SCOPES: readonly string[] = ['read_orders', 'read_customers'];
 
 const shopSchema = z.object({
-  shop: z.object({ name: z.string(), ianaTimezone: z.string(), currencyCode: z.string() }),
+  shop: z.object({
+    name: z.string(),
+    ianaTimezone: z.string(),
+    currencyCode: z.string(),
+    taxesIncluded: z.boolean(),
+  }),
   currentAppInstallation: z.object({ accessScopes: z.array(z.object({ handle: z.string() })) }),
 });
+
+/** Whether a scope is granted: one to write includes the one to read, and is then the only one listed. */
+export function createScopeCheck(granted: readonly string[]): (scope: string) => boolean {
+  return (scope) => granted.includes(scope) || granted.includes(scope.replace(/^read_/, 'write_'));
+}
 
 /** Asks for the shop. Throws a permission error that names the scopes that are missing. */
 export async function openShop(config: ShopifyConfig, shop: string, io: Io): Promise<ShopifySession> {
@@ -33,9 +50,7 @@ export async function openShop(config: ShopifyConfig, shop: string, io: Io): Pro
   const client = createShopClient({ ...entry, apiVersion: config.apiVersion, baseUrl: config.baseUrl });
   const answer = await client.ask(io, { operation: 'Shop', document: shopQuery, variables: {} }, shopSchema);
   const granted = answer.currentAppInstallation.accessScopes.map((scope) => scope.handle);
-  // A scope to write includes the one to read, and is then the only one listed.
-  const has = (scope: string): boolean =>
-    granted.includes(scope) || granted.includes(scope.replace(/^read_/, 'write_'));
+  const has = createScopeCheck(granted);
   const missing = REQUIRED_SCOPES.filter((scope) => !has(scope));
   if (missing.length > 0)
     throw new PipelineError({
@@ -59,5 +74,8 @@ export async function openShop(config: ShopifyConfig, shop: string, io: Io): Pro
     pageSize: createPageSize(),
     seesAllOrders,
     seesProducts,
+    taxesIncluded: answer.shop.taxesIncluded,
+    bulk: undefined,
+    readsReports: has('read_reports'),
   };
 }

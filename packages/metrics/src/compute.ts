@@ -1,5 +1,5 @@
 /**
- * Facts to metrics, for the days of metric_days: sums in their own currency (sql/*.sql), converted at the day's rate,
+ * Facts to metrics, for what is due: sums in their own currency (sql/*.sql), converted at the day's rate,
  * added up per day and source, then every formula of the registry over them. Each fact table is read once.
  */
 import { readFile } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { type RawBuilder, sql } from 'kysely';
 
 import type { Database, Transaction } from '@floyo/shared/db';
 
-import { expectedRows } from './due-days.ts';
+import { expectedRows } from './expected.ts';
 import { FACTS, listFacts } from './facts.ts';
 import { formulaToSql } from './formula.ts';
 import type { Metric } from './registry.ts';
@@ -22,14 +22,13 @@ export interface MissingRate {
   readonly day: string;
 }
 
-/** Reads the facts of the due days into temporary tables, with the rate of each. */
+/** Reads the facts of metric_days into temporary tables (facts_<group>), with the rate of each (metric_rates). */
 export async function readFacts(trx: Transaction<Database>): Promise<void> {
-  for (const group of GROUPS) {
-    const text = await readFile(new URL(`./sql/${group}.sql`, import.meta.url), 'utf8');
-    await sql`create temp table ${tableOf(group)} on commit drop as ${sql.raw(text)}`.execute(trx);
-  }
+  await createFrom(trx, 'metric_customers', 'customers');
+  await sql`analyze metric_customers`.execute(trx);
+  for (const group of GROUPS) await createFrom(trx, `facts_${group}`, group);
   const currencies = GROUPS.map(
-    (group) => sql`select day, currency from ${tableOf(group)} where currency is not null`,
+    (group) => sql`select rate_day as day, currency from ${tableOf(group)} where currency is not null`,
   );
   await sql`
     create temp table metric_rates on commit drop as
@@ -38,33 +37,45 @@ export async function readFacts(trx: Transaction<Database>): Promise<void> {
   );
 }
 
+async function createFrom(trx: Transaction<Database>, table: string, file: string): Promise<void> {
+  const text = await readFile(new URL(`./sql/${file}.sql`, import.meta.url), 'utf8');
+  await sql`create temp table ${sql.ref(table)} on commit drop as ${sql.raw(text)}`.execute(trx);
+}
+
 /**
- * Brings ops.missing_rates up to date for the due days.
- * @returns what was not known to be missing before, so that each is told once.
+ * Brings ops.missing_rates up to date for the days that were read.
+ * @returns what was not known to be missing before, so that each is told once. Amounts that a metric looks ahead to are
+ * told on their own day.
  */
 export async function recordMissingRates(trx: Transaction<Database>): Promise<MissingRate[]> {
   const missing = sql.join(
     GROUPS.map(
       (group) => sql`
-        select f.day, ${sql.lit(group)} as facts, f.source, f.currency
-        from ${tableOf(group)} f join metric_rates r on r.day = f.day and r.currency = f.currency where r.rate is null`,
+        select f.day, ${sql.lit(group)} as facts, f.source, f.currency, min(f.rate_day - f.day) as after_days
+        from ${tableOf(group)} f join metric_rates r on r.day = f.rate_day and r.currency = f.currency
+        where r.rate is null group by f.day, f.source, f.currency`,
     ),
     sql` union all `,
   );
+  await sql`create temp table metric_missing on commit drop as ${missing}`.execute(trx);
   await sql`
-    delete from ops.missing_rates m where m.day in (select day from metric_due)
-      and (m.day, m.facts, m.source, m.currency) not in (${missing})`.execute(trx);
+    delete from ops.missing_rates m where (m.facts, m.day) in (select facts, day from metric_days)
+      and (m.day, m.facts, m.source, m.currency, m.after_days) not in
+        (select day, facts, source, currency, after_days from metric_missing)`.execute(trx);
   const { rows } = await sql<MissingRate>`
     with added as (
-      insert into ops.missing_rates (day, facts, source, currency) ${missing} on conflict do nothing returning currency, day
+      insert into ops.missing_rates (day, facts, source, currency, after_days)
+      select day, facts, source, currency, after_days from metric_missing
+      on conflict do nothing returning currency, day, after_days
     ) select distinct a.currency, a.day from added a
     -- As it was before this statement.
-    where not exists (select 1 from ops.missing_rates m where m.day = a.day and m.currency = a.currency)
+    where a.after_days = 0
+      and not exists (select 1 from ops.missing_rates m where m.day = a.day and m.currency = a.currency)
     order by a.currency, a.day`.execute(trx);
   return rows;
 }
 
-/** Computes the rows of the due days into the stage. `computedAt` is an ISO instant. */
+/** Computes the rows of metric_due into the stage. `computedAt` is an ISO instant. */
 export async function stageMetrics(
   trx: Transaction<Database>,
   options: {
@@ -94,10 +105,11 @@ export async function stageMetrics(
     )
     select e.external_id, e.day, e.metric,
       case e.source when '' then '{}' else jsonb_build_object('source', e.source) end,
-      c.value, c.numerator, c.denominator, e.unit, e.status, ${options.computedAt}::timestamptz
+      case when e.mature then c.value end, case when e.mature then c.numerator end,
+      case when e.mature then c.denominator end, e.unit, e.status, ${options.computedAt}::timestamptz
     from computed c
-    join (${expectedRows}) e on e.day = c.day and e.source = c.source and e.metric = c.metric
-    where e.day in (select day from metric_days)`.execute(trx);
+    join (${expectedRows(sql`join metric_due due on due.day = s.day and due.needs = s.needs`)}) e
+      on e.day = c.day and e.source = c.source and e.metric = c.metric`.execute(trx);
 }
 
 /** A group's columns per day and source, and per day ('' for all sources). A fact without a rate is left out. */
@@ -110,7 +122,7 @@ function sumGroup(group: string): RawBuilder<unknown> {
     );
   return sql`${sql.ref(`sums_${group}`)} as (
     select f.day, coalesce(f.source, '') as source, ${sql.join(columns)}
-    from ${tableOf(group)} f left join metric_rates r on r.day = f.day and r.currency = f.currency
+    from ${tableOf(group)} f left join metric_rates r on r.day = f.rate_day and r.currency = f.currency
     group by grouping sets ((f.day, f.source), (f.day)))`;
 }
 
@@ -128,6 +140,7 @@ function joinGroups(): RawBuilder<unknown> {
     select s.day, s.source, ${sql.join(columns)}
     from (
       select c.day, c.source, coalesce(array_agg(c.area) filter (where c.covered), '{}') as areas
-      from metric_source_days c join metric_days d on d.day = c.day group by c.day, c.source
+      from metric_source_days c join (select distinct day from metric_due) d on d.day = c.day
+      where c.within = 0 group by c.day, c.source
     ) s ${sql.join(joins, sql` `)}`;
 }

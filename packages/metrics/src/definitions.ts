@@ -1,4 +1,4 @@
-/** Writes the registry where people and dashboards find it: metric_definitions, daily_metrics_wide, the README's table. */
+/** Writes the registry where dashboards find it: metric_definitions and daily_metrics_wide. Documents are in documents.ts. */
 import { sql } from 'kysely';
 
 import type { Database, Transaction } from '@floyo/shared/db';
@@ -63,25 +63,4 @@ export async function syncDefinitions(
     where not exists (select 1 from public.metric_definitions d where d.name = w.name)`.execute(trx);
   await sql`select ops.refresh_daily_metrics_wide()`.execute(trx);
   return rows.map((row) => row.name);
-}
-
-/** The README's table of metrics, in Markdown. */
-export function definitionsTable(): string {
-  const lines = listDefinitions().map((definition) =>
-    [
-      `\`${definition.name}\``,
-      definition.description,
-      definition.unit,
-      definition.dimensions.join(', ') || '–',
-      definition.sources.join(', '),
-      definition.clock,
-      definition.additivity,
-      definition.direction,
-    ].join(' | '),
-  );
-  return [
-    '| metric | meaning | unit | by | sources | days of | adds up | good |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
-    ...lines.map((line) => `| ${line} |`),
-  ].join('\n');
 }

@@ -1,183 +1,113 @@
 /**
- * Which days to compute, and what rows and statuses they should have. Owns the temporary tables that say so:
- *   metric_list         a metric: its areas, the fact groups it converts, whether it is had by source
- *   metric_source_days  a day, area and source ('' for all of them): covered, lacking an account, settled
- *   metric_statuses     a day and source, for each of the needs that metrics have: rows there should be, and their status
- *                       by coverage alone
- *   metric_marks        the marks this run has seen
- *   metric_due          the days to make anew; metric_days those of them that lie in the calendar
+ * Which days to compute, of which metrics: what marks touch, what the clock or coverage changed, what was asked for.
+ * Owns the temporary tables
+ *   metric_open   the days that may have to be made anew; metric_statuses is filled for them
+ *   metric_due    a day and a need to make anew, with the causes
+ *   metric_extra  stored rows that should not be
+ *   metric_days   the days of each fact group that have to be read for it
  */
 import { sql } from 'kysely';
 
-import type { SourceName } from '@floyo/shared/connector';
 import type { Database, Transaction } from '@floyo/shared/db';
-import type { Day, DayWindow } from '@floyo/shared/window';
+import type { DayWindow } from '@floyo/shared/window';
 
-import { AREAS } from './facts.ts';
-import { deriveMetric } from './formula.ts';
-import type { Metric } from './registry.ts';
+import { findTouched } from './due-groups.ts';
+import { expectedRows, type ExpectOptions, expectStatuses, readNeeds } from './expected.ts';
+import { findAlteredDays } from './signatures.ts';
 
-/** A configured account and the stream that must have covered a day; rates (fx) are not among them. */
-export interface NeededAccount {
-  readonly source: SourceName;
-  readonly accountId: string;
-  readonly stream: string;
-}
-
-export interface DueOptions {
-  readonly metrics: Readonly<Record<string, Metric>>;
-  readonly accounts: readonly NeededAccount[];
-  readonly currency: string;
-  /** The business day of now: the last day with rows. */
-  readonly today: Day;
+export interface DueOptions extends ExpectOptions {
   /** Half-open, like every window. */
   readonly range: DayWindow | undefined;
-  readonly full: boolean;
+  /** Every day, for this reason. */
+  readonly full: 'full' | 'definition' | 'rezone' | 'coverage' | undefined;
 }
 
 /** Fills the temporary tables; they end with the transaction. @returns how many days are due. */
-export async function findDueDays(trx: Transaction<Database>, options: DueOptions): Promise<number> {
-  await listMetrics(trx, options);
-  await readCoverage(trx, options);
-  await expectStatuses(trx, options);
-  await readMarks(trx);
-  return collectDays(trx, options);
-}
-
-async function listMetrics(trx: Transaction<Database>, { metrics, currency }: DueOptions): Promise<void> {
-  const kinds: string[] = [];
-  const list = Object.entries(metrics).map(([metric, declared]) => {
-    const { areas, convertedGroups } = deriveMetric(declared);
-    const needs = {
-      areas,
-      converted: convertedGroups,
-      by_source: declared.dimensions.length > 0,
-      maturity_days: declared.maturityDays,
-    };
-    const kind = JSON.stringify(needs);
-    if (!kinds.includes(kind)) kinds.push(kind);
-    const unit = declared.unit === 'currency' ? currency : declared.unit;
-    return { metric, unit, ...needs, needs: kinds.indexOf(kind) };
+export async function findDueDays(trx: Transaction<Database>, asked: DueOptions): Promise<number> {
+  await readNeeds(trx, asked);
+  await findAlteredDays(trx, asked);
+  const options = { ...asked, full: asked.full ?? ((await isEveryDayAltered(trx)) ? 'coverage' : undefined) };
+  await findTouched(trx, {
+    currency: options.currency,
+    today: options.today,
+    full: options.full !== undefined,
   });
-  await sql`
-    create temp table metric_list on commit drop as
-    select * from jsonb_to_recordset(${JSON.stringify(list)}::jsonb) as l (metric text, unit text,
-      needs integer, areas text[], converted text[], by_source boolean, maturity_days integer)`.execute(trx);
-}
-
-/** Rows run from the earliest covered day of any source but the rates to today. */
-async function readCoverage(trx: Transaction<Database>, { accounts, today }: DueOptions): Promise<void> {
-  const areas = Object.entries(AREAS).flatMap(([area, { sources }]) =>
-    sources.map((source) => ({ area, source })),
-  );
-  await sql`
-    create temp table metric_source_days on commit drop as
-    with calendar as (
-      select g::date as day from generate_series(
-        (select min(day)::timestamp from ops.coverage where source <> 'fx'), ${today}::timestamp, '1 day') g
-    ), needed as (
-      select source, "accountId" as account_id, stream
-      from jsonb_to_recordset(${JSON.stringify(accounts)}::jsonb) as a (source text, "accountId" text, stream text)
-    ), configured as (
-      select c.day, n.source, bool_or(v.day is null) as lacking, bool_and(coalesce(v.read_at >= v.final_at, false)) as settled
-      from calendar c cross join needed n
-      left join ops.coverage v
-        on v.source = n.source and v.account_id = n.account_id and v.stream = n.stream and v.day = c.day
-      group by c.day, n.source
-    ), read as (
-      select distinct v.day, v.source from ops.coverage v where v.day <= ${today}::date
-    ), source_days as (
-      -- What was read of accounts that are no longer configured counts, and nothing of them is needed.
-      select day, source, r.day is not null as covered, coalesce(c.lacking, false) as lacking, coalesce(c.settled, true) as settled
-      from configured c full join (select day, source, day as read_day from read) r using (day, source)
-    )
-    select s.day, a.area, coalesce(s.source, '') as source,
-      bool_or(s.covered) as covered, bool_or(s.lacking) as lacking, bool_and(s.settled) as settled
-    from source_days s
-    join jsonb_to_recordset(${JSON.stringify(areas)}::jsonb) as a (area text, source text) on a.source = s.source
-    group by grouping sets ((s.day, a.area, s.source), (s.day, a.area))`.execute(trx);
-}
-
-/**
- * A metric has rows on days where each of its areas has a source that is configured or was read; a rate that is known
- * to be missing counts too. Metrics that need the same have the same status, so it is made once for all of them.
- */
-async function expectStatuses(trx: Transaction<Database>, { today }: DueOptions): Promise<void> {
-  await sql`
-    create temp table metric_statuses on commit drop as
-    select s.day, s.source, k.needs,
-      case when bool_or(s.lacking) then 'incomplete'
-        when bool_and(s.settled) and s.day + min(k.maturity_days) < ${today}::date then 'final'
-        else 'provisional' end as covered_status
-    from (select distinct needs, unnest(areas) as area, cardinality(areas) as size, maturity_days, by_source from metric_list) k
-    join metric_source_days s on s.area = k.area and (s.source = '' or k.by_source)
-    group by s.day, s.source, k.needs
-    having count(*) = min(k.size)`.execute(trx);
-}
-
-/** Under repeatable read these are the marks of this snapshot: what commits later keeps its mark for the next run. */
-async function readMarks(trx: Transaction<Database>): Promise<void> {
-  await sql`create temp table metric_marks on commit drop as select * from ops.dirty_marks`.execute(trx);
-  await sql`analyze metric_marks`.execute(trx);
-}
-
-async function collectDays(trx: Transaction<Database>, options: DueOptions): Promise<number> {
-  const { range, full, currency } = options;
-  await sql`
-    create temp table metric_due on commit drop as
-    select day from metric_marks where kind = 'day'
-    union
-    select o.date from (
-      select distinct split_part(key, '/', 1) as shop, substr(key, strpos(key, '/') + 1) as customer_id
-      from metric_marks where kind = 'customer'
-    ) c join public.orders o on o.shop = c.shop and o.customer_id = c.customer_id
-    union
-    select r.date from metric_marks m join public.refunds r on r.order_external_id = m.key where m.kind = 'order'
-    union
-    select f.day from (${datesWithCurrencies}) f
-    join metric_marks m on m.kind = 'rate' and f.day between m.day and m.until
-      and (m.key in (f.currency, '*') or (m.key = ${currency} and f.currency <> ${currency}))
-    union
-    -- Rows that are missing, are too many, or whose status is another.
-    select coalesce(e.day, d.date)
-    from (${expectedRows}) e
-    full join public.daily_metrics d on d.external_id = e.external_id and d.date = e.day
-    where e.status is distinct from d.status
-    union
-    select day from metric_source_days
-    where ${full} or (day >= ${range?.from ?? 'infinity'}::date and day < ${range?.to ?? '-infinity'}::date)`.execute(
+  await openDays(trx, options);
+  await expectStatuses(trx, 'metric_open', options);
+  await compareStored(trx);
+  await collectDue(trx, options);
+  await listDaysToRead(trx, options.today);
+  const { rows } = await sql<{ days: number }>`
+    select count(*)::int as days from (select day from metric_due union select date from metric_extra) d`.execute(
     trx,
   );
-  await sql`
-    create temp table metric_days on commit drop as
-    select day from metric_due where day in (select day from metric_source_days)`.execute(trx);
-  await sql`analyze metric_due`.execute(trx);
-  await sql`analyze metric_days`.execute(trx);
-  const { rows } = await sql<{ days: number }>`select count(*)::int as days from metric_due`.execute(trx);
   return rows[0]?.days ?? 0;
 }
 
-/** The days and currencies of facts, within the reach of the marks of rates. */
-const datesWithCurrencies = sql.join(
-  ['spend', 'orders', 'refunds'].map(
-    (table) => sql`
-      select distinct date as day, currency from public.${sql.ref(table)}
-      where date >= (select min(day) from metric_marks where kind = 'rate')
-        and date <= (select max(until) from metric_marks where kind = 'rate')`,
-  ),
-  sql` union `,
-);
+/** The first run, or another registry: then nothing has to be looked up to know what is due. */
+async function isEveryDayAltered(trx: Transaction<Database>): Promise<boolean> {
+  const { rows } = await sql<{ every: boolean }>`
+    select not exists (select day from metric_source_days except select day from metric_altered) as every`.execute(
+    trx,
+  );
+  return rows[0]?.every ?? false;
+}
 
-/** The rows that should be, with their status when the rates that are known to be missing count too. */
-export const expectedRows = sql`
-  select s.day, s.source, l.metric, l.unit,
-    case s.source when '' then l.metric else l.metric || '[source=' || s.source || ']' end as external_id,
-    case when m.day is null then s.covered_status else 'incomplete' end as status
-  from metric_statuses s
-  join metric_list l on l.needs = s.needs
-  left join (
-    select distinct r.day, k.needs, v.source
-    from ops.missing_rates r
-    join metric_list k on r.facts = any (k.converted)
-    cross join lateral (values (''), (r.source)) as v (source)
-  ) m on m.day = s.day and m.needs = s.needs and m.source = s.source`;
+async function openDays(trx: Transaction<Database>, { range, full }: DueOptions): Promise<void> {
+  await sql`
+    create temp table metric_open on commit drop as
+    select day from metric_altered
+    union select day from metric_touched
+    union
+    select day from metric_source_days
+    where ${full !== undefined} or (day >= ${range?.from ?? 'infinity'}::date and day < ${range?.to ?? '-infinity'}::date)`.execute(
+    trx,
+  );
+  await sql`analyze metric_open`.execute(trx);
+}
+
+/** Of altered days: rows that are missing, are too many, whose status is another, or whose parts are known by now or no longer. */
+async function compareStored(trx: Transaction<Database>): Promise<void> {
+  await sql`
+    create temp table metric_differing on commit drop as
+    select e.day, e.needs, d.external_id, d.date
+    from (${expectedRows(sql`join metric_altered a on a.day = s.day`)}) e
+    full join (select * from public.daily_metrics where date in (select day from metric_altered)) d
+      on d.external_id = e.external_id and d.date = e.day
+    where e.status is distinct from d.status
+      or e.left_known is distinct from (coalesce(d.numerator, d.value) is not null)
+      or e.right_known is distinct from (d.denominator is not null)`.execute(trx);
+  await sql`
+    create temp table metric_extra on commit drop as
+    select external_id, date from metric_differing where needs is null`.execute(trx);
+}
+
+async function collectDue(trx: Transaction<Database>, { range, full }: DueOptions): Promise<void> {
+  await sql`
+    create temp table metric_due on commit drop as
+    with causes as (
+      select t.day, g.needs, t.cause from metric_touched t join metric_need_groups g on g.facts = t.facts
+      union all
+      select day, needs, 'coverage' from metric_differing where needs is not null
+      union all
+      select day, needs, coalesce(${full ?? null}::text, 'range') from metric_statuses
+      where ${full !== undefined} or (day >= ${range?.from ?? 'infinity'}::date and day < ${range?.to ?? '-infinity'}::date)
+    )
+    select c.day, c.needs, string_agg(distinct c.cause, ', ' order by c.cause) as cause
+    from causes c
+    join (select distinct day, needs from metric_statuses) s on s.day = c.day and s.needs = c.needs
+    group by c.day, c.needs`.execute(trx);
+  await sql`analyze metric_due`.execute(trx);
+}
+
+/** A group that only looks ahead is read for mature days alone: before, its metrics are null. */
+export async function listDaysToRead(trx: Transaction<Database>, today: string): Promise<void> {
+  await sql`
+    create temp table metric_days on commit drop as
+    select distinct g.facts, d.day
+    from metric_due d
+    join metric_need_groups g on g.needs = d.needs
+    left join (select facts, min(within) as soonest from metric_ahead group by facts) a on a.facts = g.facts
+    where a.facts is null or d.day + a.soonest < ${today}::date`.execute(trx);
+  await sql`analyze metric_days`.execute(trx);
+}

@@ -2,9 +2,11 @@
 import { readFile } from 'node:fs/promises';
 
 import { sql } from 'kysely';
+import { Temporal } from 'temporal-polyfill';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { connect } from '@floyo/shared/db';
+import { addDays } from '@floyo/shared/window';
 
 import { createChanges } from './testing/random-changes.ts';
 import { createWorld, META, SHOP, TIKTOK, type World } from './testing/world.ts';
@@ -18,40 +20,104 @@ beforeEach(() => world.clear());
 
 const ACCOUNTS = [META, TIKTOK, SHOP];
 
-test('I9: after random changes of every kind, incremental equals full equals a naive query', async () => {
+/** Rows that differ from the naive query, or are missing. */
+async function differingFromNaive(naive: string, today: string): Promise<unknown[]> {
+  await world.query(`select set_config('naive.today', '${today}', false)`);
+  const { rows } = await world.query(`
+    select n.date, n.external_id, n.value as naive, d.value as stored, n.status as naive_status, d.status as stored_status
+    from (${naive}) n left join daily_metrics d on d.date = n.date and d.external_id = n.external_id
+    where d.date is null or round(n.value, 9) is distinct from round(d.value, 9) or n.status <> d.status`);
+  return rows;
+}
+
+const stored = () =>
+  world
+    .query('select external_id, date, value, numerator, denominator, status from daily_metrics order by 1, 2')
+    .then(({ rows }) => rows);
+
+/** A metrics run during which another session writes and commits, after it has read and before it commits. */
+async function runWithWriter(change: string, now?: Temporal.Instant): Promise<void> {
+  const writer = await connect(world.url);
+  try {
+    await world.run({
+      ...(now ? { now } : {}),
+      write: (work, options) =>
+        world.db
+          .transaction()
+          .setIsolationLevel(options?.isolationLevel ?? 'read committed')
+          .execute(async (trx) => {
+            const result = await work(trx);
+            await sql`set lock_timeout = '1s'`.execute(writer.db);
+            // To empty a table takes a lock that waits for every reader.
+            if (!change.startsWith('truncate')) await sql.raw(change).execute(writer.db);
+            return result;
+          }),
+    });
+  } finally {
+    await writer.end();
+  }
+}
+
+/** Changes at random, computes, compares; `moveClock` gives the next day of now. */
+async function changeAndCompare(options: {
+  readonly seed: number;
+  readonly first: string;
+  readonly offsets: readonly [number, ...number[]];
+  readonly batches: number;
+  readonly changes: number;
+  readonly today: string;
+  readonly moveClock?: (today: string, batch: number) => string;
+}): Promise<void> {
   const naive = await readFile(new URL('./testing/naive.sql', import.meta.url), 'utf8');
-  const random = createChanges(20261121);
-  await world.cover(ACCOUNTS, '2026-02-23', '2026-03-10');
-  await world.query("update ops.coverage set final_at = 'infinity'");
+  const random = createChanges(options.seed, options);
+  let { today } = options;
+  await world.cover(ACCOUNTS, addDays(options.first, 1), today);
+  await world.query(
+    `update ops.coverage set final_at = case when extract(day from day)::int % 7 = 0 then 'infinity' else '-infinity' end::timestamptz`,
+  );
   for (let i = 0; i < 60; i++) await world.query(random.insert());
   for (let i = 0; i < 6; i++) await world.query(random.insertRate());
-
-  for (let batch = 0; batch < 50; batch++) {
-    const made = Array.from({ length: 1 + random.next(2) }, () => random.change());
+  for (let batch = 0; batch < options.batches; batch++) {
+    const made = Array.from({ length: 1 + random.next(options.changes) }, () => random.change());
+    const told = `batch ${batch} of ${today}: ${made.join('; ')}`;
     for (const change of made) await world.query(change);
-    await world.run();
-    const { rows: wrong } = await world.query(`
-      select n.date, n.external_id, n.value as naive, d.value as stored, n.status as naive_status, d.status as stored_status
-      from (${naive}) n left join daily_metrics d on d.date = n.date and d.external_id = n.external_id
-      where d.date is null or round(n.value, 9) is distinct from round(d.value, 9) or n.status <> d.status`);
-    expect(wrong, `batch ${batch}: ${made.join('; ')}`).toEqual([]);
-    expect(await world.run({ full: true }), `batch ${batch}: ${made.join('; ')}`).toMatchObject({
-      inserted: 0,
-      updated: 0,
-      deleted: 0,
-    });
+    const now = Temporal.Instant.from(`${today}T12:00:00Z`);
+    // Now and then somebody writes while metrics are computed; that is the next run's.
+    if (batch % 3 === 0) await runWithWriter(random.change(), now);
+    await world.run({ now });
+    expect(await differingFromNaive(naive, today), told).toEqual([]);
+    expect(await world.run({ full: true, now }), told).toMatchObject({ inserted: 0, updated: 0, deleted: 0 });
+    today = options.moveClock?.(today, batch) ?? today;
   }
-  const stored = () =>
-    world
-      .query(
-        'select external_id, date, value, numerator, denominator, status from daily_metrics order by 1, 2',
-      )
-      .then(({ rows }) => rows);
+}
+
+test('I9: after random changes of every kind, incremental equals full equals a naive query', async () => {
+  const offsets = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11] as const;
+  await changeAndCompare({
+    seed: 20261121,
+    first: '2026-02-22',
+    offsets,
+    batches: 18,
+    changes: 2,
+    today: '2026-03-10',
+  });
   const before = await stored();
   await world.query('truncate daily_metrics, ops.missing_rates, ops.dirty_marks');
   await world.run();
   expect(before.length).toBeGreaterThan(500);
   expect(await stored()).toEqual(before);
+});
+
+test('I9: the same where metrics look ahead by 30, 90 and 365 days, and the clock goes on', async () => {
+  await changeAndCompare({
+    seed: 4,
+    first: '2025-02-01',
+    offsets: [0, 1, 2, 3, 29, 30, 31, 32, 33, 90, 91, 92, 93, 120, 364, 365, 366, 367],
+    batches: 9,
+    changes: 4,
+    today: '2026-02-01',
+    moveClock: (today, batch) => (batch % 2 === 0 ? addDays(today, 1) : today),
+  });
 });
 
 test('I9: only what changed is computed, and a second run does nothing', async () => {
@@ -123,21 +189,9 @@ test('I9: a range is computed on request and a metric whose version rose is comp
 test('I9: a writer is not held up by a metrics run, and its mark outlives it', async () => {
   await world.cover(ACCOUNTS, '2026-03-01', '2026-03-10');
   await world.spend({ spend: '1' });
+  await runWithWriter('update public.spend set spend = 5');
   const writer = await connect(world.url);
   try {
-    // A metrics run that has read, computed and merged, and has not committed yet.
-    await world.run({
-      write: (work, options) =>
-        world.db
-          .transaction()
-          .setIsolationLevel(options?.isolationLevel ?? 'read committed')
-          .execute(async (trx) => {
-            const result = await work(trx);
-            await sql`set lock_timeout = '1s'`.execute(writer.db);
-            await sql`update public.spend set spend = 5`.execute(writer.db);
-            return result;
-          }),
-    });
     expect(await world.value('ad_spend')).toBe(1);
     expect(await world.run()).toMatchObject({ days: 1 });
     expect(await world.value('ad_spend')).toBe(5);

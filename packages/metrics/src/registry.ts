@@ -24,7 +24,7 @@ export interface Metric {
   /** Besides the total. Only a metric of ads alone can be had by source. */
   readonly dimensions: readonly 'source'[];
   readonly additivity: 'sum' | 'ratio' | 'distinct' | 'snapshot';
-  /** Days after its own day until a value can be final. */
+  /** How many days after its own day it looks at: before they are over its value is null. */
   readonly maturityDays: number;
   /** Raise it when the meaning changes: every day is computed again. */
   readonly version: number;
@@ -40,6 +40,19 @@ const total = { dimensions: [] } as const;
 const NET_SALES = ['gross_sales', '-discounts', '-returns'] as const satisfies readonly Term[];
 const SHIPPING = ['shipping', '-shipping_returned'] as const satisfies readonly Term[];
 const TAXES = ['taxes', '-taxes_returned'] as const satisfies readonly Term[];
+
+function lifetimeValue<Days extends number>(days: Days, value: readonly [Term]) {
+  return {
+    ...ratio,
+    ...total,
+    unit: 'currency',
+    maturityDays: days,
+    label: `Customer value, ${days} days`,
+    description: `What the customers first seen on the day bought within ${days} days of it (gross sales less discounts, less returns of those orders in that time), per such customer.`,
+    direction: 'up',
+    formula: { numerator: value, denominator: ['cohort_customers'] },
+  } as const;
+}
 
 export const METRICS = {
   ad_spend: {
@@ -240,6 +253,42 @@ export const METRICS = {
       'Distinct customers of a shop with an order on the day whose first order was on an earlier day.',
     direction: 'up',
     formula: { value: ['returning_customers'] },
+  },
+  refund_rate_30d: {
+    ...ratio,
+    ...total,
+    unit: 'fraction',
+    maturityDays: 30,
+    label: 'Refund rate, 30 days',
+    description:
+      'Goods of the day’s orders that were given back within 30 days of the order’s day, per gross sales of the day.',
+    direction: 'down',
+    formula: { numerator: ['returned_30d'], denominator: ['sold'] },
+  },
+  repeat_rate_90d: {
+    ...ratio,
+    ...total,
+    unit: 'fraction',
+    maturityDays: 90,
+    label: 'Repeat rate, 90 days',
+    description:
+      'Share of the customers first seen on the day who ordered again within 90 days of it, a second order on the same day included; an order without a customer is a customer who never comes back.',
+    direction: 'up',
+    formula: { numerator: ['cohort_repeaters_90d'], denominator: ['cohort_customers'] },
+  },
+  ltv_30d: lifetimeValue(30, ['cohort_value_30d']),
+  ltv_90d: lifetimeValue(90, ['cohort_value_90d']),
+  ltv_365d: lifetimeValue(365, ['cohort_value_365d']),
+  ltv_cac_90d: {
+    ...ratio,
+    ...total,
+    unit: 'ratio',
+    maturityDays: 90,
+    label: '90-day customer value per acquisition cost',
+    description:
+      'What the customers first seen on the day bought within 90 days (the numerator of ltv_90d), per ad spend of the day.',
+    direction: 'up',
+    formula: { numerator: ['cohort_value_90d'], denominator: ['ad_spend'] },
   },
 } as const satisfies Record<string, Metric>;
 

@@ -10,36 +10,53 @@ import { PipelineError } from '@floyo/shared/errors';
 import { createStage, mergeStage } from '@floyo/shared/load';
 import type { Write } from '@floyo/shared/lock';
 import type { Logger } from '@floyo/shared/log';
-import { addDays, dayOf, type DayWindow, joinDays } from '@floyo/shared/window';
+import { dayOf, type DayWindow } from '@floyo/shared/window';
 
-import { type MissingRate, readFacts, recordMissingRates, stageMetrics } from './compute.ts';
+import { checkRecentDays, type CheckResult, isCheckDue } from './check.ts';
+import { readFacts, recordMissingRates, stageMetrics } from './compute.ts';
 import { syncDefinitions } from './definitions.ts';
-import { findDueDays, type NeededAccount } from './due-days.ts';
+import { findDueDays } from './due-days.ts';
+import type { NeededAccount } from './expected.ts';
 import { type Metric, METRICS } from './registry.ts';
+import { recordRestatements } from './restatements.ts';
+import { recordRevisions } from './revisions.ts';
+import { type Reporting, rezone } from './rezone.ts';
+import { rememberDays } from './signatures.ts';
+import {
+  describeMissing,
+  describeRefunds,
+  describeRevisions,
+  failOfCheck,
+  type MetricsWarning,
+} from './warnings.ts';
 
-export interface MetricsOptions {
+/** What a caller may ask for besides what is due. */
+export interface MetricsRequest {
+  /** Computes these days too, due or not; half-open. */
+  readonly range?: DayWindow;
+  /** Computes every day. */
+  readonly full?: boolean;
+  /** Moves what is stored to another reporting zone or currency first; computes every day. */
+  readonly rezone?: boolean;
+  /** The comparison of the last 35 days with a recompute: once a day unless told. */
+  readonly check?: 'daily' | 'now' | 'never';
+  /** Changes source rows first, in the same transaction: the metrics follow or nothing happens. */
+  readonly prepare?: (trx: Transaction<Database>) => Promise<void>;
+}
+
+export interface MetricsOptions extends MetricsRequest {
   readonly session: Session;
   /** Opens the write transactions of this run on `session`. */
   readonly write: Write;
   /** The configured accounts, without those of rates. */
   readonly accounts: readonly NeededAccount[];
-  readonly reporting: { readonly timezone: string; readonly currency: string };
+  readonly reporting: Reporting;
   readonly now: Temporal.Instant;
   readonly runId: string;
-  /** Computes these days too, due or not; half-open. */
-  readonly range?: DayWindow;
-  /** Computes every day. */
-  readonly full?: boolean;
   readonly log: Logger;
   readonly signal: AbortSignal;
   /** The metrics to compute; the registry unless told. */
   readonly metrics?: Readonly<Record<string, Metric>>;
-}
-
-export interface MetricsWarning {
-  readonly message: string;
-  readonly advice: string;
-  readonly context: Readonly<Record<string, unknown>>;
 }
 
 export interface MetricsResult {
@@ -49,6 +66,10 @@ export interface MetricsResult {
   readonly updated: number;
   readonly unchanged: number;
   readonly deleted: number;
+  /** How many final values moved; they are in metric_revisions. */
+  readonly revisions: number;
+  /** What the check found, when it was its turn; a mismatch throws. */
+  readonly check: CheckResult | null;
   /** Each is told once: a rate that is still missing in the next run is not told again. */
   readonly warnings: readonly MetricsWarning[];
 }
@@ -57,53 +78,83 @@ export interface MetricsResult {
 const MOVED_LOGGED = 50;
 
 /**
- * Computes the metrics of every day that is due: marked days, days that a marked customer, order or rate reaches, days
- * whose rows are missing or whose status is no longer what coverage says, and what was asked for.
+ * Computes what is due: marked days, days that a marked customer, order, refund or rate reaches, days whose rows are
+ * missing, whose status is no longer what coverage and the clock say or that have matured, and what was asked for.
  * Rows that come out the same are not rewritten. Never waits for a writer of source tables, nor lets one wait.
- * @throws PipelineError when ops.settings was made for another time zone or currency.
+ * @throws PipelineError when ops.settings was made for another time zone or currency and no rezone was asked for, or
+ * (P1, after everything was committed) when the check found stored values that are not those of a full recompute.
  */
 export async function runMetrics(options: MetricsOptions): Promise<MetricsResult> {
   const { session, write, reporting, metrics = METRICS, log, signal } = options;
   signal.throwIfAborted();
   const stage = await createStage(session, 'daily_metrics');
-  const result = await write(
-    async (trx) => {
-      await assertSettings(trx, reporting);
-      const changed = await syncDefinitions(trx, metrics);
-      const days = await findDueDays(trx, {
-        metrics,
-        accounts: options.accounts,
-        currency: reporting.currency,
-        today: dayOf(options.now, reporting.timezone),
-        range: options.range,
-        full: options.full === true || changed.length > 0,
-      });
-      signal.throwIfAborted();
-      await sql`truncate ${sql.ref(stage)}`.execute(trx);
-      await readFacts(trx);
-      const missing = await recordMissingRates(trx);
-      await stageMetrics(trx, { metrics, stage, computedAt: options.now.toString() });
-      signal.throwIfAborted();
-      const moved = await findMovedFinals(trx, stage);
-      const counts = await replaceDays(trx, stage, options.runId);
-      await sql`delete from ops.dirty_marks where id in (select id from metric_marks)`.execute(trx);
-      return { counts: { days, ...counts }, missing, moved };
-    },
-    { isolationLevel: 'repeatable read' },
-  );
+  const now = options.now.toString();
+  const today = dayOf(options.now, reporting.timezone);
+  const isolation = { isolationLevel: 'repeatable read' } as const;
+  const expect = { metrics, accounts: options.accounts, currency: reporting.currency, today };
+  const { counts, missing, moved, stuckRefunds } = await write(async (trx) => {
+    const rezoned = options.rezone === true ? await rezone(trx, reporting) : undefined;
+    await assertSettings(trx, reporting);
+    await options.prepare?.(trx);
+    const changed = await syncDefinitions(trx, metrics);
+    const days = await findDueDays(trx, {
+      ...expect,
+      range: options.range,
+      full: rezoned
+        ? 'rezone'
+        : options.full === true
+          ? 'full'
+          : changed.length > 0
+            ? 'definition'
+            : undefined,
+    });
+    signal.throwIfAborted();
+    await sql`truncate ${sql.ref(stage)}`.execute(trx);
+    await readFacts(trx);
+    const missing = await recordMissingRates(trx);
+    await stageMetrics(trx, { metrics, stage, computedAt: now });
+    signal.throwIfAborted();
+    await sql`analyze ${sql.ref(stage)}`.execute(trx);
+    const moved = await recordRevisions(trx, { stage, runId: options.runId, now });
+    const merged = await replaceRows(trx, stage, options.runId);
+    await rememberDays(trx, expect);
+    await recordRestatements(trx, { now, timezone: reporting.timezone, runId: options.runId });
+    await sql`delete from ops.dirty_marks where id in (select id from metric_marks)`.execute(trx);
+    return {
+      counts: { days, ...merged },
+      missing,
+      moved,
+      stuckRefunds: rezoned?.refundsWithoutInstant ?? 0,
+    };
+  }, isolation);
   // Told when it is committed, not before.
-  for (const { external_id: metric, ...values } of result.moved.slice(0, MOVED_LOGGED))
+  for (const { external_id: metric, ...values } of moved.slice(0, MOVED_LOGGED))
     log.warn({ metric, ...values }, 'a final value moved');
-  if (result.moved.length > MOVED_LOGGED)
-    log.warn({ count: result.moved.length - MOVED_LOGGED }, 'more final values moved');
-  log.info(result.counts, 'metrics computed');
-  return { ...result.counts, warnings: describeMissing(result.missing, reporting.currency) };
+  if (moved.length > MOVED_LOGGED)
+    log.warn({ count: moved.length - MOVED_LOGGED }, 'more final values moved');
+  log.info({ ...counts, revisions: moved.length }, 'metrics computed');
+
+  const { check: wanted = 'daily' } = options;
+  const isDue = wanted === 'now' || (wanted === 'daily' && (await isCheckDue(session.db, today)));
+  const check = isDue
+    ? await write((trx) => checkRecentDays(trx, { ...expect, stage, now }), isolation)
+    : null;
+  if (check)
+    log.info({ days: check.days, rows: check.rows, mismatches: check.mismatches }, 'metrics checked');
+  if (check && check.mismatches > 0) throw failOfCheck(check);
+  return {
+    ...counts,
+    revisions: moved.length,
+    check,
+    warnings: [
+      ...describeMissing(missing, reporting.currency),
+      ...describeRevisions(moved),
+      ...describeRefunds(stuckRefunds),
+    ],
+  };
 }
 
-async function assertSettings(
-  trx: Transaction<Database>,
-  reporting: MetricsOptions['reporting'],
-): Promise<void> {
+async function assertSettings(trx: Transaction<Database>, reporting: Reporting): Promise<void> {
   const { rows } = await sql`
     select 1 from ops.settings
     where reporting_currency = ${reporting.currency} and reporting_timezone = ${reporting.timezone}`.execute(
@@ -118,30 +169,12 @@ async function assertSettings(
   });
 }
 
-interface MovedValue {
-  readonly external_id: string;
-  readonly date: string;
-  readonly old_value: string | null;
-  readonly new_value: string | null;
-}
-
-async function findMovedFinals(trx: Transaction<Database>, stage: string): Promise<MovedValue[]> {
-  const { rows } = await sql<MovedValue>`
-    select d.external_id, d.date, d.value as old_value, s.value as new_value
-    from public.daily_metrics d join ${sql.ref(stage)} s on s.external_id = d.external_id and s.date = d.date
-    where d.date in (select day from metric_due) and d.status = 'final' and d.value is distinct from s.value
-    order by d.date, d.external_id`.execute(trx);
-  return rows;
-}
-
-/** Makes the rows of the due days those of the stage. */
-async function replaceDays(trx: Transaction<Database>, stage: string, runId: string) {
-  await sql`analyze ${sql.ref(stage)}`.execute(trx);
+/** Makes the due rows those of the stage. */
+async function replaceRows(trx: Transaction<Database>, stage: string, runId: string) {
   const { rows } = await sql<{ count: number }>`
     with gone as (
-      delete from public.daily_metrics d using metric_due
-      where d.date = metric_due.day
-        and not exists (select 1 from ${sql.ref(stage)} s where s.external_id = d.external_id and s.date = d.date)
+      delete from public.daily_metrics d using metric_extra x
+      where d.external_id = x.external_id and d.date = x.date
       returning 1
     ) select count(*)::int as count from gone`.execute(trx);
   const merged = await mergeStage(trx, {
@@ -152,19 +185,4 @@ async function replaceDays(trx: Transaction<Database>, stage: string, runId: str
     ignore: ['computed_at'],
   });
   return { ...merged, deleted: rows[0]?.count ?? 0 };
-}
-
-function describeMissing(missing: readonly MissingRate[], reportingCurrency: string): MetricsWarning[] {
-  return [...Map.groupBy(missing, (rate) => rate.currency)].map(([currency, rates]) => {
-    const days = rates.map((rate) => rate.day);
-    const spans = joinDays(days).map(({ from, to }) => {
-      const last = addDays(to, -1);
-      return from === last ? from : `${from} to ${last}`;
-    });
-    return {
-      message: `No rate from ${currency} to ${reportingCurrency} for ${spans.join(', ')}: amounts in ${currency} are left out of these days`,
-      advice: `Run floyo etl fx if the ECB publishes ${currency}; else add it to FX_FIXED_RATES (units per 1 EUR). The days are computed again by themselves.`,
-      context: { currency, reporting_currency: reportingCurrency, days },
-    };
-  });
 }

@@ -6,7 +6,7 @@ import type { Env } from '@floyo/shared/config';
 import { createLogger, type Logger } from '@floyo/shared/log';
 import { createRedactor, type Redactor } from '@floyo/shared/redact';
 
-import { type Database, openDatabase } from './database.ts';
+import { type Database, type DatabaseOptions, openDatabase } from './database.ts';
 import { groupBySource, reportToGitHub } from './print/github.ts';
 import { createRunPrinter, formatRun, type Streams } from './print/run-printer.ts';
 import { hasFailed, type RunDocument, runPipeline, type RunRequest } from './run.ts';
@@ -37,7 +37,7 @@ export function createApp(world: World, json: boolean): App {
 /** Opens the database of the settings for a command. */
 export function openAppDatabase(
   app: App,
-  options: { readonly embeddedName?: string; readonly checkSchema?: boolean } = {},
+  options: Omit<DatabaseOptions, 'settings' | 'log'> = {},
 ): Promise<Database> {
   return openDatabase({ settings: app.settings, log: app.log, ...options });
 }

@@ -11,14 +11,18 @@ import { isDay } from '@floyo/shared/window';
 import { type App, createApp, type World } from './app.ts';
 import { backfillCommand } from './commands/backfill.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { eraseCommand } from './commands/erase.ts';
 import { etlCommand } from './commands/etl.ts';
 import { metricsCommand } from './commands/metrics.ts';
+import { metricsMaturityCommand } from './commands/metrics-maturity.ts';
+import { metricsShowCommand } from './commands/metrics-show.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { rejectsListCommand, rejectsReplayCommand } from './commands/rejects.ts';
 import { runCommand } from './commands/run.ts';
 import { scheduleCommand } from './commands/schedule.ts';
 import { statusCommand } from './commands/status.ts';
 import { unlockCommand } from './commands/unlock.ts';
+import { whyCommand } from './commands/why.ts';
 import { paint } from './print/style.ts';
 import { readSecrets } from './sources.ts';
 
@@ -60,6 +64,8 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
       .argParser(parseDuration)
       .default(parseDuration(DEFAULT_WAIT), DEFAULT_WAIT);
   const program = new Command('floyo')
+    // A subcommand may have options of its parent's names (metrics, metrics show).
+    .enablePositionalOptions()
     .description("Floyo's data pipeline: ad spend, orders and rates into Postgres, daily metrics out of it.")
     .configureOutput({ writeOut: (text) => streams.stdout.write(text), writeErr: () => undefined })
     .showHelpAfterError(false)
@@ -107,15 +113,7 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
     .addOption(wait())
     .option(...json)
     .action(action(backfillCommand));
-  program
-    .command('metrics')
-    .description('compute what is dirty or due, or a range, or all')
-    .option('--from <day>', 'first day, YYYY-MM-DD', parseDay)
-    .option('--to <day>', 'last day, included', parseDay)
-    .option('--full', 'every day')
-    .addOption(wait())
-    .option(...json)
-    .action(action(metricsCommand));
+  addMetrics(program, { action, json, wait });
   program
     .command('status')
     .description('lock, last runs, freshness of every source and account, backlog, rejects')
@@ -157,6 +155,64 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
       ),
     );
   return program;
+}
+
+function addMetrics(
+  program: Command,
+  {
+    action,
+    json,
+    wait,
+  }: { readonly action: Action; readonly json: readonly [string, string]; readonly wait: () => Option },
+): void {
+  const metrics = program
+    .command('metrics')
+    .enablePositionalOptions()
+    .description('compute what is dirty or due, or a range, or all')
+    .option('--from <day>', 'first day, YYYY-MM-DD', parseDay)
+    .option('--to <day>', 'last day, included', parseDay)
+    .option('--full', 'every day')
+    .option(
+      '--rezone',
+      'with --full: move what is stored to the reporting zone and currency of the environment',
+    )
+    .option('--check', 'compare the last 35 days with a full recompute, which else happens once a day')
+    .addOption(wait())
+    .option(...json)
+    .action(action(metricsCommand));
+  metrics
+    .command('show')
+    .argument('[metrics...]', 'which; all unless told')
+    .description('values by day, week or month')
+    .option('--from <day>', 'first day, YYYY-MM-DD; 14 days unless told', parseDay)
+    .option('--to <day>', 'last day, included; today unless told', parseDay)
+    .addOption(
+      new Option('--grain <grain>', 'how they add up').choices(['day', 'week', 'month']).default('day'),
+    )
+    .addOption(new Option('--by <dimension>', 'one line a source').choices(['source']))
+    .addOption(new Option('--csv', 'comma-separated values').conflicts('json'))
+    .option(...json)
+    .action(action(metricsShowCommand));
+  metrics
+    .command('maturity')
+    .description('what share of the final sums is known after 1, 3, 7, 14 and 28 days')
+    .option(...json)
+    .action(action(metricsMaturityCommand));
+  program
+    .command('why')
+    .argument('<metric>', 'e.g. net_sales, or ad_spend[source=meta]')
+    .argument('<day>', 'YYYY-MM-DD')
+    .description('what a value is made of: rows, rates, coverage, runs, and how it moved')
+    .option(...json)
+    .action(action(whyCommand));
+  program
+    .command('erase')
+    .description('take one customer out of everything that is stored; sums stay')
+    .requiredOption('--customer <id>', "the shop's customer id")
+    .option('--shop <name>', 'only of this shop, name.myshopify.com')
+    .addOption(wait())
+    .option(...json)
+    .action(action(eraseCommand));
 }
 
 function reportFailure(thrown: unknown, json: boolean, world: World): number {

@@ -72,6 +72,15 @@ export const pipelineConfig = defineConfig({
         'how long an account may wait for its vendor in one run before it is paused, in milliseconds',
       schema: milliseconds(300_000),
     },
+    FLOYO_RETENTION_DAYS: {
+      description:
+        'how many days the ledger keeps runs with their results and errors, and resolved rejects; data stay for ever',
+      schema: z
+        .string()
+        .regex(/^[1-9]\d{1,4}$/, { error: 'must be a whole number of days, at least 10' })
+        .transform(Number)
+        .default(400),
+    },
   },
   build: (values) => ({
     databaseUrl: values.DATABASE_URL,
@@ -80,6 +89,7 @@ export const pipelineConfig = defineConfig({
     now: values.FLOYO_NOW,
     home: values.FLOYO_HOME,
     logLevel: values.FLOYO_LOG_LEVEL,
+    retentionDays: values.FLOYO_RETENTION_DAYS,
     http: { retryBaseMs: values.FLOYO_RETRY_BASE_MS, waitBudgetMs: values.FLOYO_WAIT_BUDGET_MS },
   }),
 });

@@ -27,6 +27,8 @@ export interface DatabaseOptions {
   readonly embeddedName?: string;
   /** `migrate` itself does not ask for a current schema. */
   readonly checkSchema?: boolean;
+  /** Lets another reporting zone or currency in: the metrics run is about to move what is stored. */
+  readonly rezone?: boolean;
 }
 
 /**
@@ -54,9 +56,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   cleanup.defer(() => session.end());
   await assertSessionMode(lockSession, session);
   if (options.checkSchema !== false) {
-    if (embedded) await migrateDatabase(url, session, options.settings);
+    if (embedded) await migrateDatabase(url, session, options.settings, options.rezone);
     await requireSchema(session);
-    await requireSettings(session, options.settings);
+    await requireSettings(session, options.settings, options.rezone);
   }
   log.debug({ embedded }, 'database open');
   const owned = cleanup.move();
@@ -68,10 +70,11 @@ export async function migrateDatabase(
   url: string,
   session: Session,
   settings: Settings,
+  rezone = false,
 ): Promise<{ applied: string[] }> {
   const result = await migrate(url);
   await session.db.transaction().execute((trx) => syncDefinitions(trx));
-  await requireSettings(session, settings);
+  await requireSettings(session, settings, rezone);
   return result;
 }
 
@@ -99,7 +102,7 @@ async function requireSchema(session: Session): Promise<void> {
 }
 
 /** The stored days and values belong to one zone and currency; another environment must not mix in its own. */
-async function requireSettings(session: Session, settings: Settings): Promise<void> {
+async function requireSettings(session: Session, settings: Settings, rezone = false): Promise<void> {
   const { timezone, currency } = settings.config.reporting;
   const rates = JSON.stringify(settings.fixedRates);
   await sql`
@@ -118,9 +121,9 @@ async function requireSettings(session: Session, settings: Settings): Promise<vo
     .filter(({ asked, has }) => asked !== has)
     .map(({ variable, asked, has }) => ({
       variable,
-      message: `is ${asked}, but the stored days and values were made with ${has}: set it back to ${has}`,
+      message: `is ${asked}, but the stored days and values were made with ${has}: set it back, or run \`pnpm floyo metrics --full --rezone\``,
     }));
-  if (problems.length > 0) throw new ConfigError(problems, 'settings');
+  if (problems.length > 0 && !rezone) throw new ConfigError(problems, 'settings');
   await sql`
     update ops.settings set fixed_rates = ${rates}::jsonb, updated_at = now()
     where fixed_rates is distinct from ${rates}::jsonb`.execute(session.db);

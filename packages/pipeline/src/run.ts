@@ -12,6 +12,7 @@ import type { RunLock } from '@floyo/shared/lock';
 import type { Logger } from '@floyo/shared/log';
 import { createReaderPool } from '@floyo/shared/reader-pool';
 import type { Redactor } from '@floyo/shared/redact';
+import { forgetOldRows } from '@floyo/shared/retention';
 import { type ProgressEvent, type RunContext, runSource, type Work } from '@floyo/shared/runner';
 
 import { postAlert } from './alert.ts';
@@ -150,6 +151,7 @@ export async function runPipeline(world: RunWorld, request: RunRequest): Promise
     world.watcher.result(metrics);
     agents.push(metrics);
     world.watcher.sourceFinished('metrics');
+    await forgetOldRows(run.write, settings.config.retentionDays);
     const status = statusOf(agents);
     warnings.push(...warningsOf(agents));
     await ledger.finish(status, totalsOf(agents));

@@ -71,6 +71,20 @@ export interface Reporting {
   readonly currency: string;
 }
 
+/**
+ * Keeps for one account what its vendor replaces while we use it, such as a rotating refresh token. The connector seals
+ * what it stores: the database sees no secret.
+ */
+export interface SecretStore {
+  /** What was stored last, as this process sees it now; undefined when nothing was. */
+  load(key: string): Promise<string | undefined>;
+  /**
+   * Stores `next`, durably before it returns, if what stands there is still `previous`.
+   * @returns false when somebody else stored in between; nothing is stored then
+   */
+  replace(key: string, previous: string | undefined, next: string): Promise<boolean>;
+}
+
 /** What a connector may use of the world; everything else is an argument too. */
 export interface Io {
   /** Counts calls, retries and waits for one account, and keeps the vendor's waits. */
@@ -79,6 +93,8 @@ export interface Io {
   readonly signal: AbortSignal;
   readonly now: () => Temporal.Instant;
   readonly reporting: Reporting;
+  /** Absent where nothing can be kept, e.g. without a database. */
+  readonly secrets?: SecretStore;
 }
 
 /**

@@ -227,6 +227,14 @@ export interface OpsDirtyMarks {
   at: string | null;
 }
 
+export interface OpsErasures {
+  customer_digest: string;
+  pseudonym: string;
+  shop: string;
+  erased_at: string;
+  run_id: string | null;
+}
+
 export interface OpsErrors {
   id: GeneratedAlways<Int8>;
   run_id: string | null;
@@ -260,6 +268,12 @@ export interface OpsMaturityCurve {
   spend_share: string | null;
   conversions_share: string | null;
   revenue_share: string | null;
+}
+
+export interface OpsMetricDays {
+  day: string;
+  signature: string;
+  rows: number;
 }
 
 export interface OpsMissingRates {
@@ -334,9 +348,11 @@ export interface Database {
   'ops.agent_state': OpsAgentState;
   'ops.coverage': OpsCoverage;
   'ops.dirty_marks': OpsDirtyMarks;
+  'ops.erasures': OpsErasures;
   'ops.errors': OpsErrors;
   'ops.fence': OpsFence;
   'ops.maturity_curve': OpsMaturityCurve;
+  'ops.metric_days': OpsMetricDays;
   'ops.missing_rates': OpsMissingRates;
   'ops.rejected_records': OpsRejectedRecords;
   'ops.restatements': OpsRestatements;

@@ -52,7 +52,19 @@ export interface Loader {
 }
 
 /** Text gathered before it is sent: large enough for COPY to be fast, small enough to stay out of the way. */
-const BATCH_CHARACTERS = 1_000_000;
+const BATCH_CHARACTERS = 200_000;
+
+interface Stage {
+  readonly name: string;
+  /** Those of the table that are loaded, and `_seq`. */
+  readonly columns: readonly string[];
+  /** Encoded rows that are not sent yet, and their length together. */
+  lines: string[];
+  size: number;
+  /** The batch that is under way, or the last one. */
+  sent: Promise<void>;
+}
+
 const NOT_STAGED = new Set(['synced_at', 'run_id']);
 
 /** A temporary table with the target's columns (without synced_at and run_id) and `_seq`, the record it came from. */
@@ -87,25 +99,25 @@ export async function createLoader(session: Session, stream: AnyStream): Promise
     stream.parent.table,
     ...stream.children.map((child: ChildTable) => child.table),
   ];
-  const stages = new Map<LoadTable, { name: string; columns: string[]; lines: string[]; size: number }>();
+  const stages = new Map<LoadTable, Stage>();
   for (const table of tables) {
     const name = await createStage(session, table);
-    stages.set(table, { name, columns: await stageColumns(session.db, name), lines: [], size: 0 });
+    const columns = await stageColumns(session.db, name);
+    stages.set(table, { name, columns: [...columns, '_seq'], lines: [], size: 0, sent: Promise.resolve() });
   }
   const parentStage = `stage_${stream.parent.table}`;
   let seq = 0;
 
-  async function send(stage: {
-    name: string;
-    columns: string[];
-    lines: string[];
-    size: number;
-  }): Promise<void> {
+  /** One batch is under way while the next is gathered; a failure of it is told with the next, or by `flush`. */
+  async function send(stage: Stage): Promise<void> {
+    await stage.sent;
     if (stage.lines.length === 0) return;
-    const columns = [...stage.columns, '_seq'].map((column) => `"${column}"`).join(', ');
-    await session.copyFrom(`copy pg_temp."${stage.name}" (${columns}) from stdin`, stage.lines.join(''));
+    const columns = stage.columns.map((column) => `"${column}"`).join(', ');
+    const text = stage.lines.join('');
     stage.lines = [];
     stage.size = 0;
+    stage.sent = session.copyFrom(`copy pg_temp."${stage.name}" (${columns}) from stdin`, text);
+    stage.sent.catch(() => undefined);
   }
 
   /**
@@ -141,6 +153,8 @@ export async function createLoader(session: Session, stream: AnyStream): Promise
     async clear() {
       seq = 0;
       for (const stage of stages.values()) {
+        await stage.sent.catch(() => undefined);
+        stage.sent = Promise.resolve();
         stage.lines = [];
         stage.size = 0;
         await sql`truncate ${sql.ref(stage.name)}`.execute(session.db);
@@ -151,7 +165,7 @@ export async function createLoader(session: Session, stream: AnyStream): Promise
       seq++;
       for (const [table, stage] of stages) {
         for (const row of rows[table] ?? []) {
-          const line = encodeRow([...stage.columns, '_seq'], { ...row, _seq: seq });
+          const line = encodeRow(stage.columns, { ...row, _seq: seq });
           stage.lines.push(line);
           stage.size += line.length;
         }
@@ -160,9 +174,13 @@ export async function createLoader(session: Session, stream: AnyStream): Promise
     },
 
     async flush() {
-      for (const stage of stages.values()) {
+      for (const { table, key } of [stream.parent, ...stream.children]) {
+        const stage = stages.get(table);
+        if (stage === undefined) continue;
         await send(stage);
-        await sql`analyze ${sql.ref(stage.name)}`.execute(session.db);
+        await stage.sent;
+        // What joins go by: the statistics of wide columns take longer than the copy and help nothing.
+        await sql`analyze ${sql.ref(stage.name)} (${refs(key)})`.execute(session.db);
       }
     },
 

@@ -20,7 +20,10 @@ const IN_TEXT: readonly [RegExp, string][] = [
   [/(bearer\s+)[\w.~+/=-]+/gi, `$1${MASK}`],
   [/(basic\s+)[A-Za-z0-9+/]{16,}=*/gi, `$1${MASK}`],
   [/((?:postgres|postgresql|https?):\/\/[^:/?#\s"'@]*:)[^@\s"']+@/gi, `$1${MASK}@`],
-  [/\b(?:shpat|shpca|shpss|shppa|sk_live|sk_test|rk_live|rk_test|whsec|phx|phc)_[\w-]{6,}/g, MASK],
+  [
+    /\b(?:shpat|shpca|shpss|shppa|shprt|shpua|sk_live|sk_test|rk_live|rk_test|whsec|phx|phc)_[\w-]{6,}/g,
+    MASK,
+  ],
 ];
 
 function hasToJson(value: object): value is { toJSON: () => unknown } {

@@ -14,6 +14,7 @@ import type { Logger } from './log.ts';
 import type { ReaderPool } from './reader-pool.ts';
 import { hasOpenRejects } from './rejects.ts';
 import { forget, recall, remember, type StateKey } from './state.ts';
+import { createSecretStore } from './secret-store.ts';
 import { createReading, readStream, settleAll } from './stream-reader.ts';
 import type { DayWindow } from './window.ts';
 
@@ -110,7 +111,8 @@ async function runAccount(
     retryBaseMs: run.http.retryBaseMs,
     waitBudgetMs: run.http.waitBudgetMs,
   });
-  const io: Io = { http, log, signal: run.signal, now: run.now, reporting: run.reporting };
+  const secrets = createSecretStore(run.session, run.write, connector.agent, accountId);
+  const io: Io = { http, log, signal: run.signal, now: run.now, reporting: run.reporting, secrets };
   const pauseKey = { agent: connector.agent, scope: accountId, key: 'paused_until' };
   const results: AgentResult[] = [];
   let account: Account | undefined;

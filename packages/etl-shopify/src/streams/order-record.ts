@@ -23,6 +23,7 @@ const lineSchema = z.object({
   sku: z.string().nullable(),
   title: z.string(),
   quantity: z.number().int().nonnegative(),
+  currentQuantity: z.number().int().nonnegative(),
   isGiftCard: z.boolean(),
   product: z.object({ id: gid('Product') }).nullish(),
   variant: z.object({ id: gid('ProductVariant') }).nullish(),
@@ -39,7 +40,8 @@ const refundSchema = z.object({
   totalRefundedSet: moneyBag,
   refundLineItems: z.array(
     z.object({
-      lineItem: z.object({ isGiftCard: z.boolean() }),
+      quantity: z.number().int().nonnegative(),
+      lineItem: z.object({ id: gid('LineItem'), isGiftCard: z.boolean() }),
       subtotalSet: moneyBag,
       totalTaxSet: moneyBag,
     }),
@@ -47,6 +49,24 @@ const refundSchema = z.object({
   refundShippingLines: z.array(z.object({ subtotalAmountSet: moneyBag, taxAmountSet: moneyBag })),
 });
 export type RefundRecord = z.infer<typeof refundSchema>;
+
+/** What an agreement did to one line; what goes back is negative. */
+const saleSchema = z.object({
+  id: z.string(),
+  actionType: z.string(),
+  lineType: z.string(),
+  quantity: z.number().int().nullable(),
+  totalAmount: moneyBag,
+  totalTaxAmount: moneyBag,
+  lineItem: z.object({ id: gid('LineItem') }).nullish(),
+});
+export type SaleRecord = z.infer<typeof saleSchema>;
+
+const agreementSchema = z.object({
+  id: z.string().regex(/^gid:\/\/shopify\/\w+\/\d+$/),
+  happenedAt: instant,
+  sales: z.array(saleSchema),
+});
 
 export const orderRecordSchema = z.object({
   id: gid('Order'),
@@ -56,13 +76,18 @@ export const orderRecordSchema = z.object({
   updatedAt: instant,
   cancelledAt: instant.nullable(),
   test: z.boolean(),
+  edited: z.boolean(),
   displayFinancialStatus: z.string().nullable(),
   currencyCode: z.string().length(3),
   taxesIncluded: z.boolean(),
   sourceName: z.string().nullable(),
   attribution: z.object({ handle: z.string() }).nullable(),
   customer: z.object({ id: gid('Customer') }).nullable(),
-  customerJourneySummary: z.object({ firstVisit: visit.nullable(), lastVisit: visit.nullable() }).nullable(),
+  customerJourneySummary: z
+    .object({ ready: z.boolean(), firstVisit: visit.nullable(), lastVisit: visit.nullable() })
+    .nullable(),
+  /** Written by the reader, not by Shopify: nobody waits for the attribution any longer. */
+  attributionGivenUp: z.boolean(),
   totalPriceSet: moneyBag,
   totalTaxSet: moneyBag.nullable(),
   totalRefundedSet: moneyBag,
@@ -71,5 +96,7 @@ export const orderRecordSchema = z.object({
   ),
   lineItems: z.array(lineSchema),
   refunds: z.array(refundSchema),
+  /** The agreements on edits, oldest first; asked for when the order was edited. */
+  edits: z.array(agreementSchema),
 });
 export type OrderRecord = z.infer<typeof orderRecordSchema>;

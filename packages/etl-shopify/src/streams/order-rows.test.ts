@@ -15,6 +15,7 @@ function money(amount: string, currencyCode = 'EUR'): Money {
 interface LineFacts {
   readonly total: string;
   readonly quantity?: number;
+  readonly currentQuantity?: number;
   readonly discounts?: readonly string[];
   readonly tax?: string;
   readonly rate?: number;
@@ -29,6 +30,7 @@ function line(facts: LineFacts): OrderRecord['lineItems'][number] {
     sku: 'SKU',
     title: 'Thing',
     quantity: facts.quantity ?? 1,
+    currentQuantity: facts.currentQuantity ?? facts.quantity ?? 1,
     isGiftCard: facts.isGiftCard ?? false,
     product: { id: 'gid://shopify/Product/71' },
     variant: null,
@@ -40,7 +42,13 @@ function line(facts: LineFacts): OrderRecord['lineItems'][number] {
 
 function refund(
   id: number,
-  lines: readonly { subtotal: string; tax?: string; isGiftCard?: boolean }[],
+  lines: readonly {
+    subtotal: string;
+    tax?: string;
+    isGiftCard?: boolean;
+    lineId?: string;
+    quantity?: number;
+  }[],
   rest: Partial<OrderRecord['refunds'][number]> = {},
 ): OrderRecord['refunds'][number] {
   return {
@@ -48,8 +56,9 @@ function refund(
     createdAt: '2026-11-10T10:00:00Z',
     processedAt: '2026-11-10T10:00:00Z',
     totalRefundedSet: money('0.0'),
-    refundLineItems: lines.map(({ subtotal, tax = '0.0', isGiftCard = false }) => ({
-      lineItem: { isGiftCard },
+    refundLineItems: lines.map(({ subtotal, tax = '0.0', isGiftCard = false, lineId, quantity = 1 }) => ({
+      quantity,
+      lineItem: { id: lineId ?? 'gid://shopify/LineItem/0', isGiftCard },
       subtotalSet: money(subtotal),
       totalTaxSet: money(tax),
     })),
@@ -67,6 +76,8 @@ function order(facts: Partial<OrderRecord>): OrderRecord {
     updatedAt: '2026-11-02T08:00:00Z',
     cancelledAt: null,
     test: false,
+    edited: false,
+    attributionGivenUp: false,
     displayFinancialStatus: 'PAID',
     currencyCode: 'EUR',
     taxesIncluded: false,
@@ -80,6 +91,7 @@ function order(facts: Partial<OrderRecord>): OrderRecord {
     shippingLines: [],
     lineItems: [],
     refunds: [],
+    edits: [],
     ...facts,
   });
 }
@@ -205,14 +217,30 @@ describe('an order', () => {
       landingPage: 'https://a.example/sale?email=x@example.com#top',
       utmParameters: utm('last'),
     };
-    expect(rowsOf({ customerJourneySummary: { firstVisit: first, lastVisit: last } }).order).toMatchObject({
+    expect(
+      rowsOf({ customerJourneySummary: { ready: true, firstVisit: first, lastVisit: last } }).order,
+    ).toMatchObject({
       landing_page: 'https://a.example/sale',
       utm_source: 'last',
       utm_medium: 'cpc',
       utm_campaign: null,
     });
-    expect(rowsOf({ customerJourneySummary: { firstVisit: first, lastVisit: null } }).order).toMatchObject({
+    expect(
+      rowsOf({ customerJourneySummary: { ready: true, firstVisit: first, lastVisit: null } }).order,
+    ).toMatchObject({
       utm_source: 'first',
+    });
+  });
+
+  it('waits for an attribution that is not there yet, until it is given up', () => {
+    const waiting = { ready: false, firstVisit: null, lastVisit: null };
+    expect(rowsOf({ customerJourneySummary: waiting }).order).toMatchObject({ attribution_ready: false });
+    expect(rowsOf({ customerJourneySummary: { ...waiting, ready: true } }).order).toMatchObject({
+      attribution_ready: true,
+    });
+    expect(rowsOf({ customerJourneySummary: null }).order).toMatchObject({ attribution_ready: true });
+    expect(rowsOf({ customerJourneySummary: waiting, attributionGivenUp: true }).order).toMatchObject({
+      attribution_ready: true,
     });
   });
 
@@ -250,6 +278,7 @@ describe('a refund', () => {
       {
         external_id: 'shopify:4001',
         date: '2026-11-10',
+        processed_at: '2026-11-10T10:00:00Z',
         order_external_id: 'shopify:5001',
         currency: 'EUR',
         returns: '20',
@@ -293,6 +322,7 @@ describe('a cancellation', () => {
       {
         external_id: 'shopify:cancel:5001',
         date: '2026-11-04',
+        processed_at: '2026-11-03T23:30:00Z',
         order_external_id: 'shopify:5001',
         currency: 'EUR',
         returns: '36',
@@ -313,5 +343,101 @@ describe('a cancellation', () => {
       refundShippingLines: [{ subtotalAmountSet: money('5.0'), taxAmountSet: money('0.0') }],
     });
     expect(rowsOf({ ...sold, refunds: [whole] }).refunds).toHaveLength(1);
+  });
+});
+
+describe('an edit', () => {
+  const sale = (
+    lineId: string,
+    facts: Partial<OrderRecord['edits'][number]['sales'][number]>,
+  ): OrderRecord['edits'][number]['sales'][number] => ({
+    id: 'gid://shopify/Sale/1',
+    actionType: 'RETURN',
+    lineType: 'PRODUCT',
+    quantity: -1,
+    totalAmount: money('-113.0'),
+    totalTaxAmount: money('-13.0'),
+    lineItem: { id: lineId },
+    ...facts,
+  });
+  const editOf = (...sales: OrderRecord['edits'][number]['sales']): OrderRecord['edits'][number] => ({
+    id: 'gid://shopify/SalesAgreement/88',
+    happenedAt: '2026-11-04T23:30:00Z',
+    sales,
+  });
+  // As recorded from a shop: the line and the total stay as ordered, 2 × 100 and 26 tax.
+  const thing = line({ total: '200.0', quantity: 2, currentQuantity: 1, tax: '26.0' });
+  const edited = {
+    edited: true,
+    lineItems: [thing],
+    totalTaxSet: money('26.0'),
+    totalPriceSet: money('226.0'),
+  };
+
+  it('that takes a unit off is a return of its day without cash; the order stays as ordered', () => {
+    const { order: row, items, refunds } = rowsOf({ ...edited, edits: [editOf(sale(thing.id, {}))] });
+    expect(row).toMatchObject({ gross_sales: '200', taxes: '26', total: '226', item_count: 2 });
+    expect(items).toMatchObject([{ quantity: 2 }]);
+    expect(refunds).toEqual([
+      {
+        external_id: 'shopify:edit:88',
+        date: '2026-11-05',
+        processed_at: '2026-11-04T23:30:00Z',
+        order_external_id: 'shopify:5001',
+        currency: 'EUR',
+        returns: '100',
+        shipping: '0',
+        taxes: '13',
+        total: '0',
+      },
+    ]);
+  });
+
+  it('counts nothing of what it adds, of changed prices, of shipping and of gift cards', () => {
+    const edits = [
+      editOf(
+        sale(thing.id, { actionType: 'ORDER', quantity: 1 }),
+        sale(thing.id, { actionType: 'UPDATE', quantity: 0 }),
+        sale(thing.id, { lineType: 'SHIPPING', lineItem: null, quantity: null }),
+        sale(thing.id, { lineType: 'GIFT_CARD', totalTaxAmount: money('0.0') }),
+      ),
+    ];
+    const whole = { ...thing, currentQuantity: 2 };
+    expect(rowsOf({ ...edited, lineItems: [whole], edits }).refunds).toEqual([]);
+  });
+
+  it('that no agreement tells of is valued by its line, on the day of the last change', () => {
+    const discounted = line({
+      total: '200.0',
+      quantity: 4,
+      currentQuantity: 1,
+      discounts: ['20.0'],
+      tax: '18.0',
+    });
+    const { refunds } = rowsOf({
+      ...edited,
+      lineItems: [discounted],
+      updatedAt: '2026-11-06T12:00:00Z',
+      edits: [editOf(sale(discounted.id, { totalAmount: money('-49.5'), totalTaxAmount: money('-4.5') }))],
+      refunds: [refund(9, [{ subtotal: '45.0', tax: '4.5', lineId: discounted.id }])],
+    });
+    expect(refunds).toMatchObject([
+      { external_id: 'shopify:9', returns: '45' },
+      { external_id: 'shopify:edit:88', returns: '45', taxes: '4.5' },
+      { external_id: 'shopify:edited:5001', date: '2026-11-06', returns: '45', taxes: '4.5', total: '0' },
+    ]);
+  });
+
+  it('is not taken back a second time by a cancellation', () => {
+    const { refunds } = rowsOf({
+      ...edited,
+      cancelledAt: '2026-11-07T12:00:00Z',
+      lineItems: [{ ...thing, currentQuantity: 0 }],
+      edits: [editOf(sale(thing.id, {}))],
+    });
+    expect(refunds).toMatchObject([
+      { external_id: 'shopify:edit:88', returns: '100', taxes: '13' },
+      { external_id: 'shopify:cancel:5001', date: '2026-11-07', returns: '100', taxes: '13' },
+    ]);
   });
 });

@@ -3,6 +3,7 @@ import type { LoadRow, LoadRows, Reporting } from '@floyo/shared/connector';
 import { dayOf } from '@floyo/shared/window';
 
 import { lineAmounts, moneyOf, refundAmounts, shippingAmount, sum } from './amounts.ts';
+import { type Removal, removalOf, untoldRemoval } from './edit-amounts.ts';
 import type { LineRecord, OrderRecord, RefundRecord } from './order-record.ts';
 
 /** Throws when the record can't be trusted; its message is the reason for the quarantine. */
@@ -42,6 +43,7 @@ export function toOrderRows(order: OrderRecord, shop: string, reporting: Reporti
     utm_source: visit?.utmParameters?.source ?? null,
     utm_medium: visit?.utmParameters?.medium ?? null,
     utm_campaign: visit?.utmParameters?.campaign ?? null,
+    attribution_ready: order.attributionGivenUp || (order.customerJourneySummary?.ready ?? true),
     item_count: order.lineItems.reduce((count, line) => count + line.quantity, 0),
   };
   const items = lines.map(({ line, gross, discount }) => ({
@@ -57,6 +59,7 @@ export function toOrderRows(order: OrderRecord, shop: string, reporting: Reporti
     order_items: items,
     refunds: [
       ...order.refunds.map((refund) => refundRow(refund, order, externalId, reporting)),
+      ...editRows(order, externalId, reporting),
       ...reversalRows(order, externalId, standing, reporting),
     ],
   };
@@ -91,6 +94,7 @@ function refundRow(
   return {
     external_id: `shopify:${numberOf(refund.id)}`,
     date: dayOf(at, reporting.timezone),
+    processed_at: at,
     order_external_id: orderExternalId,
     currency: order.currencyCode,
     returns: returns.toFixed(),
@@ -101,8 +105,39 @@ function refundRow(
 }
 
 /**
- * A cancellation takes the whole order back (Shopify's current totals become 0). What no refund has given back comes
- * out on the day of the cancellation, as a row of its own without cash.
+ * Units that an edit took off are returns of the edit's day, one row for each agreement that removed something:
+ * `shopify:edit:<agreement id>`. What no agreement tells is one row `shopify:edited:<order id>` on the day of the order's
+ * last change, which a later change of the order moves, reading it again alone does not. Neither is cash: what was paid
+ * back for it is a refund of its own, of money without lines.
+ */
+function editRows(order: OrderRecord, orderExternalId: string, reporting: Reporting): LoadRow<'refunds'>[] {
+  const row = (externalId: string, at: string, { returns, taxes }: Removal): LoadRow<'refunds'>[] =>
+    returns.isZero() && taxes.isZero()
+      ? []
+      : [
+          {
+            external_id: externalId,
+            date: dayOf(at, reporting.timezone),
+            processed_at: at,
+            order_external_id: orderExternalId,
+            currency: order.currencyCode,
+            returns: returns.toFixed(),
+            shipping: '0',
+            taxes: taxes.toFixed(),
+            total: '0',
+          },
+        ];
+  return [
+    ...order.edits.flatMap((edit) =>
+      row(`shopify:edit:${numberOf(edit.id)}`, edit.happenedAt, removalOf(edit.sales, order)),
+    ),
+    ...row(`shopify:edited:${numberOf(order.id)}`, order.updatedAt, untoldRemoval(order)),
+  ];
+}
+
+/**
+ * A cancellation takes the whole order back (Shopify's current totals become 0). What neither refunds nor edits have
+ * taken out before comes out on the day of the cancellation, as a row of its own without cash.
  */
 function reversalRows(
   order: OrderRecord,
@@ -112,14 +147,16 @@ function reversalRows(
 ): LoadRow<'refunds'>[] {
   if (order.cancelledAt === null) return [];
   const given = order.refunds.map((refund) => refundAmounts(refund, order));
-  const returns = sold.goods.minus(sum(given.map((amounts) => amounts.returns)));
+  const edited = order.edits.map((edit) => removalOf(edit.sales, order));
+  const returns = sold.goods.minus(sum([...given, ...edited].map((amounts) => amounts.returns)));
   const shipping = sold.shipping.minus(sum(given.map((amounts) => amounts.shipping)));
-  const taxes = sold.taxes.minus(sum(given.map((amounts) => amounts.taxes)));
+  const taxes = sold.taxes.minus(sum([...given, ...edited].map((amounts) => amounts.taxes)));
   if (returns.isZero() && shipping.isZero() && taxes.isZero()) return [];
   return [
     {
       external_id: `shopify:cancel:${numberOf(order.id)}`,
       date: dayOf(order.cancelledAt, reporting.timezone),
+      processed_at: order.cancelledAt,
       order_external_id: orderExternalId,
       currency: order.currencyCode,
       returns: returns.toFixed(),

@@ -1,78 +1,80 @@
 /** The stream of orders, with their lines and refunds: found by processed_at for whole days, by updated_at for changes. */
 import { z } from 'zod';
 
-import { defineStream, type Io } from '@floyo/shared/connector';
-import { PipelineError } from '@floyo/shared/errors';
-import { type DayWindow, toInstants } from '@floyo/shared/window';
+import { defineStream, type Stream } from '@floyo/shared/connector';
 
+import { type BulkLimits, bulkLimits } from '../bulk-desk.ts';
+import { between, refuseHiddenDays, VISIBLE_DAYS } from '../days.ts';
+import { PAGING_DAYS, prepareBulk, readByPaging, readInBulk } from '../read-bulk.ts';
 import { readOrders } from '../read-orders.ts';
 import type { ShopifySession } from '../session.ts';
+import { readIds, readRecords } from '../sweep.ts';
+import { readTotals } from '../totals.ts';
 import { type OrderRecord, orderRecordSchema } from './order-record.ts';
 import { numberOf, toOrderRows } from './order-rows.ts';
 
-/** What Shopify shows without the scope read_all_orders. */
-const VISIBLE_DAYS = 60;
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 
 const identitySchema = z.object({ id: z.string().regex(/^gid:\/\/shopify\/Order\/\d+$/) });
 
-export const orders = defineStream<ShopifySession, OrderRecord>({
-  name: 'orders',
-  parent: {
-    table: 'orders',
-    key: ['external_id'],
-    scope: (shop) => ({ source: 'shopify', shop }),
-    newerThan: 'updated_at',
-  },
-  children: [
-    { table: 'order_items', key: ['external_id'], parentColumn: 'order_external_id' },
-    { table: 'refunds', key: ['external_id'], parentColumn: 'order_external_id' },
-  ],
-  calendar: 'reporting',
-  // Sixty days with today: all that an app without read_all_orders sees whole.
-  firstRun: { daysBack: VISIBLE_DAYS - 1 },
-  restatementDays: 0,
-  maxWindowDays: 7,
-  schema: orderRecordSchema,
+/** The stream; `limits` tell when and how a backfill is read in bulk. */
+export function createOrders(limits: BulkLimits = bulkLimits): Stream<ShopifySession, OrderRecord> {
+  return defineStream<ShopifySession, OrderRecord>({
+    name: 'orders',
+    parent: {
+      table: 'orders',
+      key: ['external_id'],
+      scope: (shop) => ({ source: 'shopify', shop }),
+      newerThan: 'updated_at',
+    },
+    children: [
+      { table: 'order_items', key: ['external_id'], parentColumn: 'order_external_id' },
+      { table: 'refunds', key: ['external_id'], parentColumn: 'order_external_id' },
+    ],
+    calendar: 'reporting',
+    // Sixty days with today: all that an app without read_all_orders sees whole.
+    firstRun: { daysBack: VISIBLE_DAYS - 1 },
+    restatementDays: 0,
+    maxWindowDays: PAGING_DAYS,
+    schema: orderRecordSchema,
 
-  identify(record) {
-    const { data } = identitySchema.safeParse(record);
-    return data === undefined ? undefined : { externalId: `shopify:${numberOf(data.id)}` };
-  },
+    identify(record) {
+      const { data } = identitySchema.safeParse(record);
+      return data === undefined ? undefined : { externalId: `shopify:${numberOf(data.id)}` };
+    },
 
-  readDays(session, window, io) {
-    refuseHiddenDays(session, window, io);
-    const { from, to } = toInstants(window, io.reporting.timezone);
-    return readOrders(session, { query: between('processed_at', from, to), sortKey: 'PROCESSED_AT' }, io);
-  },
+    readDays(session, window, io) {
+      refuseHiddenDays(session, window, io);
+      const desk = session.bulk;
+      return desk?.has(window) === true
+        ? readInBulk(session, desk, window, io)
+        : readByPaging(session, window, io);
+    },
 
-  changes: {
-    read: (session, { from, to }, io) =>
-      readOrders(session, { query: between('updated_at', from, to), sortKey: 'UPDATED_AT' }, io),
-    // The search index shows a change late, now and then by minutes.
-    overlapMs: 15 * MINUTE_MS,
-    lagMs: MINUTE_MS,
-    maxWindowMs: DAY_MS,
-  },
+    prepareBackfill: (session, windows, io) => prepareBulk(session, windows, limits, io),
 
-  toRows: (order, session, reporting) => toOrderRows(order, session.id, reporting),
-});
+    changes: {
+      read: (session, { from, to }, io) =>
+        readOrders(session, { query: between('updated_at', from, to), sortKey: 'UPDATED_AT' }, io),
+      // The search index shows a change late, now and then by minutes.
+      overlapMs: 15 * MINUTE_MS,
+      lagMs: MINUTE_MS,
+      maxWindowMs: DAY_MS,
+    },
 
-function between(field: string, from: string, to: string): string {
-  return `${field}:>='${from}' AND ${field}:<'${to}'`;
-}
+    totals: { measures: ['rows', 'gross_sales', 'discounts'], read: readTotals },
 
-/** Shopify leaves older orders out without a word, which would look like days without sales. */
-function refuseHiddenDays(session: ShopifySession, window: DayWindow, io: Io): void {
-  if (session.seesAllOrders) return;
-  const begin = Date.parse(toInstants(window, io.reporting.timezone).from);
-  if (begin >= io.now().epochMilliseconds - VISIBLE_DAYS * DAY_MS) return;
-  throw new PipelineError({
-    type: 'permission',
-    message: `${session.id} hides orders older than ${VISIBLE_DAYS} days from the app, so the days from ${window.from} can't be read whole`,
-    advice:
-      'Ask for the scope read_all_orders in the app’s settings, install it again, or read later days only.',
-    context: { shop: session.id, from: window.from, to: window.to },
+    sweep: {
+      // A day less than an app without read_all_orders sees: at its edge an hour of daylight saving would look deleted.
+      days: VISIBLE_DAYS - 1,
+      readIds,
+      readRecords,
+      unfinished: 'attribution_ready',
+    },
+
+    toRows: (order, session, reporting) => toOrderRows(order, session.id, reporting),
   });
 }
+
+export const orders = createOrders();

@@ -1,23 +1,17 @@
 -- Orders and who placed them; test and voided orders left out.
 -- Grain: day (business), source, currency; what is counted in people and not in money has no currency.
--- Reads the orders of metric_days once, and for their customers the first order ever.
+-- Reads the orders of metric_days once, and metric_customers for who is new.
 with counted as materialized (
   select o.date as day, o.source, o.currency, o.shop, o.customer_id, o.gross_sales, o.discounts, o.shipping, o.taxes
   from public.orders o
-  join pg_temp.metric_days d on d.day = o.date
+  join pg_temp.metric_days d on d.day = o.date and d.facts = 'orders'
   where ops.is_counted_order(o.test, o.financial_status)
 ), customer_days as (
   select distinct day, source, shop, customer_id from counted where customer_id is not null
-), customers as (
-  select distinct on (o.shop, o.customer_id) o.shop, o.customer_id, o.date as first_day
-  from (select distinct shop, customer_id from customer_days) c
-  join public.orders o on o.shop = c.shop and o.customer_id = c.customer_id
-  where ops.is_counted_order(o.test, o.financial_status)
-  -- Ids are numbers in text: the shorter one is the smaller one.
-  order by o.shop, o.customer_id, o.processed_at, length(o.external_id), o.external_id
 )
 select
   day,
+  day as rate_day,
   source,
   currency,
   count(*) as orders,
@@ -33,6 +27,7 @@ group by day, source, currency
 union all
 select
   p.day,
+  p.day,
   p.source,
   null,
   0,
@@ -43,5 +38,5 @@ select
   count(*) filter (where c.first_day = p.day),
   count(*) filter (where c.first_day < p.day)
 from customer_days p
-join customers c on c.shop = p.shop and c.customer_id = p.customer_id
+join pg_temp.metric_customers c on c.shop = p.shop and c.customer_id = p.customer_id
 group by p.day, p.source

@@ -11,11 +11,14 @@ function createRandom(seed: number) {
   return { next, pick };
 }
 
-/** `insert` gives an order or an ad row, `change` anything. Days are 2026-02-22 to 2026-03-05. */
-export function createChanges(seed: number) {
+/** `insert` gives an order or an ad row, `change` anything. Days are `first` plus one of `offsets`. */
+export function createChanges(
+  seed: number,
+  { first, offsets }: { readonly first: string; readonly offsets: readonly [number, ...number[]] },
+) {
   const { next, pick } = createRandom(seed);
   let serial = 100;
-  const day = () => `date '2026-02-22' + ${next(12)}`;
+  const day = () => `date '${first}' + ${pick(offsets)}`;
   const currency = () => pick(['USD', 'EUR', 'GBP']);
   const quote = () => pick(['USD', 'GBP']);
   const amount = () => next(20000) / 100;
@@ -34,6 +37,11 @@ export function createChanges(seed: number) {
   const insertRefund = () => `
     insert into refunds (external_id, date, order_external_id, currency, returns, shipping, taxes, total)
     values ('shopify:${++serial}', ${day()}, ${anOrder()}, '${currency()}', ${amount()}, 1, 1, 0)`;
+  /** A refund some days after its order: around the ends of the horizons. */
+  const refundLater = () => `
+    insert into refunds (external_id, date, order_external_id, currency, returns, shipping, taxes, total)
+    select 'shopify:${++serial}', o.date + ${pick([0, 3, 30, 31, 90, 91, 365, 366])}, o.external_id, o.currency, ${amount()}, 1, 1, 0
+    from orders o where o.external_id = ${anOrder()}`;
   const insertSpend = () => `
     insert into spend (external_id, date, source, account_id, account_timezone, campaign_id, ad_group_id, ad_id, currency,
       spend, impressions, clicks, raw)
@@ -45,7 +53,7 @@ export function createChanges(seed: number) {
     on conflict do nothing`;
   const cover = () => `
     insert into ops.coverage (source, account_id, stream, day, read_at, final_at)
-    select source, account, stream, ${day()}, now(), 'infinity' from (values
+    select source, account, stream, ${day()}, now(), '${pick(['', '-'])}infinity' from (values
       ('meta', '1', 'insights'), ('tiktok', '2', 'report'), ('shopify', 'a.myshopify.com', 'orders')) v (source, account, stream)
     on conflict do nothing`;
 
@@ -60,9 +68,12 @@ export function createChanges(seed: number) {
     () => `update orders set financial_status = '${pick(['PAID', 'VOIDED'])}' where ${some('orders')}`,
     () => `update orders set test = not test where ${some('orders')}`,
     () => `update orders set currency = '${currency()}', taxes = ${amount()} where ${some('orders')}`,
+    () => `update orders set gross_sales = ${amount()}, discounts = ${amount()} where ${some('orders')}`,
     () => `delete from orders where ${some('orders')}`,
     insertRefund,
     insertRefund,
+    refundLater,
+    refundLater,
     () => `update refunds set date = ${day()}, returns = ${amount()} where ${some('refunds')}`,
     () => `update refunds set order_external_id = ${anOrder()} where ${some('refunds')}`,
     () => `delete from refunds where ${some('refunds')}`,
@@ -79,7 +90,9 @@ export function createChanges(seed: number) {
     () =>
       `delete from ops.coverage where day = ${day()} and source = '${pick(['meta', 'tiktok', 'shopify'])}'`,
     cover,
-    () => (next(3) === 0 ? `truncate ${pick(['refunds', 'fx_rates', 'spend', 'orders'])}` : insertRefund()),
+    () =>
+      `update ops.coverage set final_at = '${pick(['', '-'])}infinity' where day = ${day()} and source = '${pick(['meta', 'tiktok', 'shopify'])}'`,
+    () => (next(6) === 0 ? `truncate ${pick(['refunds', 'fx_rates', 'spend', 'orders'])}` : insertRefund()),
   ];
   return {
     next,

@@ -7,7 +7,7 @@ import { createLogger } from '@floyo/shared/log';
 import { createRedactor } from '@floyo/shared/redact';
 import { createTestDatabase } from '@floyo/shared/testing/database';
 
-import type { NeededAccount } from '../due-days.ts';
+import type { NeededAccount } from '../expected.ts';
 import { type MetricsOptions, type MetricsResult, runMetrics } from '../run.ts';
 
 export const META: NeededAccount = { source: 'meta', accountId: '1', stream: 'insights' };
@@ -54,7 +54,7 @@ export async function createWorld() {
     },
     /** Takes all facts, marks and results away. */
     async clear() {
-      await sql`truncate spend, orders, order_items, refunds, fx_rates, daily_metrics, ops.coverage, ops.missing_rates`.execute(
+      await sql`truncate spend, orders, order_items, refunds, fx_rates, daily_metrics, ops.coverage, ops.missing_rates, metric_revisions, ops.restatements, ops.metric_days`.execute(
         db,
       );
       await sql`truncate ops.dirty_marks`.execute(db);
@@ -69,6 +69,8 @@ export async function createWorld() {
         runId: RUN_ID,
         log,
         signal: new AbortController().signal,
+        // It has its own tests.
+        check: 'never',
         ...options,
       });
     },

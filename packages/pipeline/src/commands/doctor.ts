@@ -13,6 +13,7 @@ import { assertSessionMode } from '@floyo/shared/lock';
 import { createLogger } from '@floyo/shared/log';
 import { pendingMigrations } from '@floyo/shared/migrate';
 import { createRedactor } from '@floyo/shared/redact';
+import { createSecretStore } from '@floyo/shared/secret-store';
 
 import { print, type World } from '../app.ts';
 import { formatTable, paint } from '../print/style.ts';
@@ -34,8 +35,11 @@ export async function doctorCommand(world: World, json: boolean): Promise<number
   }));
   if (problems.length === 0) findings.push(fine('configuration', describeSources(sources)));
   if (config !== undefined) {
-    findings.push(...(await examineDatabase(config)));
-    for (const source of sources) findings.push(...(await examineSource(world, config, source)));
+    await using cleanup = new AsyncDisposableStack();
+    const database = await examineDatabase(config, cleanup);
+    findings.push(...database.findings);
+    for (const source of sources)
+      findings.push(...(await examineSource(world, config, source, database.session)));
   }
   const told = findings.map((finding) => redactor.value(finding));
   const ok = told.every(({ level }) => level !== 'error');
@@ -64,8 +68,11 @@ function broken(check: string, error: PipelineError): Finding {
   };
 }
 
-async function examineDatabase(config: PipelineConfig): Promise<Finding[]> {
-  await using cleanup = new AsyncDisposableStack();
+/** Opens two sessions that last as long as `cleanup`; the first also serves accounts whose credential is stored. */
+async function examineDatabase(
+  config: PipelineConfig,
+  cleanup: AsyncDisposableStack,
+): Promise<{ readonly findings: Finding[]; readonly session?: Session }> {
   try {
     let url = config.databaseUrl;
     if (url === undefined) {
@@ -77,7 +84,7 @@ async function examineDatabase(config: PipelineConfig): Promise<Finding[]> {
     cleanup.defer(() => first.end());
     const second = await connect(url, { applicationName: 'floyo doctor' });
     cleanup.defer(() => second.end());
-    return [
+    const findings = [
       fine(
         'database',
         config.databaseUrl === undefined ? `The embedded Postgres in ${config.home}` : 'DATABASE_URL answers',
@@ -86,8 +93,9 @@ async function examineDatabase(config: PipelineConfig): Promise<Finding[]> {
       ...(await examineServer(first)),
       ...(await examineSchema(first, config)),
     ];
+    return { findings, session: first };
   } catch (error) {
-    return [broken('database', toPipelineError(error))];
+    return { findings: [broken('database', toPipelineError(error))] };
   }
 }
 
@@ -177,12 +185,21 @@ async function examineSource(
   world: World,
   config: PipelineConfig,
   source: ConfiguredSource,
+  session: Session | undefined,
 ): Promise<Finding[]> {
   const { connector } = source;
   const findings: Finding[] = [];
   for (const accountId of connector.accounts(source.config)) {
     const check = `${connector.source} ${accountId}`;
-    const io = createIo(world, config);
+    const secrets =
+      session &&
+      createSecretStore(
+        session,
+        (work) => session.db.transaction().execute(work),
+        connector.agent,
+        accountId,
+      );
+    const io: Io = { ...createIo(world, config), ...(secrets ? { secrets } : {}) };
     try {
       if (connector.examine)
         findings.push(

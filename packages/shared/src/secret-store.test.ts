@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { connect, type Session } from './db.ts';
+import { createSecretStore } from './secret-store.ts';
+import { createTestDatabase, type TestDatabase } from './testing/database.ts';
+
+let database: TestDatabase;
+let session: Session;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  session = await connect(database.url);
+});
+
+afterAll(async () => {
+  await session.end();
+  await database.drop();
+});
+
+const storeOf = (account: string) =>
+  createSecretStore(session, (work) => session.db.transaction().execute(work), 'etl-shopify', account);
+
+test('a value is replaced only by who knows the one that stands there', async () => {
+  const store = storeOf('a.myshopify.com');
+  expect(await store.load('refresh_token')).toBeUndefined();
+  expect(await store.replace('refresh_token', undefined, 'sealed-1')).toBe(true);
+  expect(await store.replace('refresh_token', undefined, 'sealed-x')).toBe(false);
+  expect(await store.replace('refresh_token', 'sealed-0', 'sealed-x')).toBe(false);
+  expect(await store.replace('refresh_token', 'sealed-1', 'sealed-2')).toBe(true);
+  expect(await store.load('refresh_token')).toBe('sealed-2');
+});
+
+test('each account has its own', async () => {
+  expect(await storeOf('b.myshopify.com').load('refresh_token')).toBeUndefined();
+});
