@@ -2,6 +2,9 @@
  * `pnpm soak [--days N]`: a run a day for 200 sandbox days in one process, as `floyo schedule` would, and now and then a
  * look at what must not grow. Prints a table; exits 1 when something grew or a run failed.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -12,7 +15,7 @@ import { createApp, openAppDatabase } from '@floyo/pipeline/app';
 import { type RunDocument, runPipeline, type RunWatcher } from '@floyo/pipeline/run';
 
 import { type BenchDatabase, startBench } from '../bench-server.ts';
-import { findGrowth, formatReadings, listTempFiles, type Reading, takeReading } from './gauges.ts';
+import { findGrowth, formatReadings, type Reading, takeReading } from './gauges.ts';
 import { startSandboxProcess } from './sandbox-process.ts';
 
 const FIRST = Temporal.Instant.from('2026-05-05T12:00:00Z');
@@ -62,7 +65,6 @@ async function runDay(env: Readonly<Record<string, string>>): Promise<RunDocumen
 
 async function soak(database: BenchDatabase, collectGarbage: () => void): Promise<Reading[]> {
   await using sandbox = await startSandboxProcess(at(1));
-  const tempBefore = await listTempFiles();
   const readings: Reading[] = [];
   for (let day = 1; day <= days; day++) {
     await sandbox.setClock(at(day));
@@ -70,7 +72,7 @@ async function soak(database: BenchDatabase, collectGarbage: () => void): Promis
     if (document.status !== 'succeeded')
       throw new Error(`Day ${day} is ${document.status}: ${JSON.stringify(document)}`);
     if (day % Math.floor(days / READINGS) > 0 && day < days) continue;
-    const reading = await takeReading(database.session, { day, collectGarbage, tempBefore });
+    const reading = await takeReading(database.session, { day, collectGarbage });
     readings.push(reading);
     process.stderr.write(`day ${day} of ${days}\n`);
   }
@@ -86,7 +88,10 @@ if (!isCallable(collectGarbage)) throw new Error('no garbage collector to call')
 
 await using bench = await startBench({ say: () => undefined, env: {} });
 await using database = await bench.createDatabase();
-const readings = await soak(database, collectGarbage);
+// A temporary folder of its own from here on: what stays in it was left behind by the runs.
+const temporary = await mkdtemp(join(tmpdir(), 'floyo-soak-'));
+process.env['TMPDIR'] = temporary;
+const readings = await soak(database, collectGarbage).finally(() => rm(temporary, { recursive: true }));
 const settled = readings.find(({ day }) => day >= days * SETTLED);
 const last = readings.at(-1);
 const growth = settled && last ? findGrowth(settled, last) : ['nothing was measured'];
