@@ -39,6 +39,15 @@ describe('a run', () => {
   it('I1: run twice, the second changes nothing', async () => {
     const first = await floyoJson(['run'], env);
     expect(first.document.status).toBe('succeeded');
+    const agents = [...new Set(first.document.agents.map(({ agent }) => agent))];
+    expect(agents, 'every source in order, then the metrics').toEqual([
+      'fx',
+      'etl-meta',
+      'etl-tiktok',
+      'etl-shopify',
+      'metrics',
+    ]);
+    expect(first.document.agents.filter(({ agent }) => agent === 'etl-meta')).toHaveLength(3);
     expect(await digestTables(database.url)).toEqual(expected);
     const second = await floyoJson(['run'], env);
     expect(second.document).toMatchObject({ status: 'succeeded', kind: 'manual', skipped_because: null });
@@ -50,13 +59,6 @@ describe('a run', () => {
         rows_rejected: 0,
       });
     expect(await digestTables(database.url)).toEqual(expected);
-  });
-
-  it('reads every source in order and ends with the metrics', async () => {
-    const { document } = await floyoJson(['run'], env);
-    const agents = [...new Set(document.agents.map(({ agent }) => agent))];
-    expect(agents).toEqual(['fx', 'etl-meta', 'etl-tiktok', 'etl-shopify', 'metrics']);
-    expect(document.agents.filter(({ agent }) => agent === 'etl-meta')).toHaveLength(3);
   });
 
   it('I5: a source that fails leaves the others alone: partial, exit 1, its days incomplete, one alert', async () => {
@@ -89,6 +91,21 @@ describe('a run', () => {
     expect(JSON.parse(alerts[0] ?? '{}')).toMatchObject({
       text: expect.stringContaining('etl-tiktok') as string,
     });
+  });
+
+  it('I8: rows that the vendor silently cuts show as drift, in the run, its result and the status', async () => {
+    const cut = {
+      vendor: 'meta',
+      kind: 'truncated',
+      times: 1,
+      value: { mode: 'rows' },
+      path: '/insights',
+    } as const;
+    sandbox.faults.add(cut);
+    const run = await floyoJson(['run', '--only', 'meta'], env);
+    expect(run.document.warnings.join()).toContain("from the vendor's by more than 0.1 %");
+    const { document } = await floyoJson<{ sources: { source: string; drift: number }[] }>(['status'], env);
+    expect(document.sources.some(({ source, drift }) => source === 'meta' && drift > 0)).toBe(true);
   });
 
   it('I6, I8: through faults that pass, the same tables', async () => {

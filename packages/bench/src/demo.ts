@@ -1,5 +1,5 @@
 /** `demo`: from `floyo demo` to its summary, on an embedded Postgres made for it. */
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -21,6 +21,7 @@ export const measureDemo: Benchmark = async (bench, { quick }) => {
       seconds.push(await secondsOf(() => runProgram('packages/pipeline/src/main.ts', ['demo'], env)));
     } finally {
       await removeEmbedded(join(home, 'demo'));
+      await rm(home, { recursive: true, force: true });
     }
   }
   return [figuresOf('demo')('demo to its summary', 's', seconds, { most: 60 })];

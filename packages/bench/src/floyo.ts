@@ -1,5 +1,6 @@
 /** Runs the real `floyo` command as a process of its own, on a benchmark's database and a sandbox. */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { z } from 'zod';
@@ -25,6 +26,17 @@ const documentSchema = z.object({
 });
 export type FloyoDocument = z.infer<typeof documentSchema>;
 
+const manifestSchema = z.object({ scripts: z.object({ floyo: z.string() }) });
+
+/** The options that `pnpm floyo` gives to Node: what is measured runs with the same. */
+function nodeOptions(): string[] {
+  const manifest: unknown = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'));
+  return manifestSchema
+    .parse(manifest)
+    .scripts.floyo.split(' ')
+    .filter((word) => word.startsWith('--'));
+}
+
 /** Runs a Node program of this repository to its end and returns what it printed; throws on an exit code not in `ok`. */
 export async function runProgram(
   path: string,
@@ -32,7 +44,7 @@ export async function runProgram(
   env: Readonly<Record<string, string>>,
   ok: readonly number[] = [0],
 ): Promise<string> {
-  const child = spawn(process.execPath, [join(repositoryRoot, path), ...args], {
+  const child = spawn(process.execPath, [...nodeOptions(), join(repositoryRoot, path), ...args], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -13,8 +13,8 @@ import { measureIdle } from './idle.ts';
 import { measureLoader } from './loader.ts';
 import { measureMemory } from './memory.ts';
 import { measureMetrics, METRICS_PROGRAM } from './metrics.ts';
-import { measureRepull } from './repull.ts';
 import { describeMachine, formatTable, toDocument } from './report.ts';
+import { measureRepull } from './repull.ts';
 
 const BENCHMARKS: ReadonlyMap<string, Benchmark> = new Map([
   ['loader', measureLoader],

@@ -1,5 +1,8 @@
 /** Made-up rows of `spend` as a connector gives them: 20 columns, names of usual length, a small `raw`. */
+import type { LoadRow } from '@floyo/shared/connector';
 import { addDays } from '@floyo/shared/window';
+
+export type SpendRow = LoadRow<'spend'>;
 
 export const FIRST_DAY = '2026-10-01';
 /** Half-open, as the runner has it. */
@@ -9,7 +12,7 @@ export const ACCOUNT = '1010035716096012';
 const DAYS = Array.from({ length: 28 }, (_, index) => addDays(FIRST_DAY, index));
 
 /** The row with that number; rows 0 to 27 are the first ad's days, and so on. */
-export function spendRow(index: number): Record<string, unknown> {
+export function spendRow(index: number): SpendRow {
   const day = DAYS[index % DAYS.length] ?? FIRST_DAY;
   const ad = 120_210_000_000_000 + Math.floor(index / DAYS.length);
   const campaign = ad % 97;
@@ -44,7 +47,7 @@ export function spendRow(index: number): Record<string, unknown> {
   };
 }
 
-export function spendRows(count: number): Record<string, unknown>[] {
+export function spendRows(count: number): SpendRow[] {
   return Array.from({ length: count }, (_, index) => spendRow(index));
 }
 

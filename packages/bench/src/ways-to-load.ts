@@ -8,13 +8,13 @@ import { encodeRow } from '@floyo/shared/copy-text';
 import type { Session } from '@floyo/shared/db';
 import { createLoader } from '@floyo/shared/load';
 
-import { ACCOUNT, COLUMNS, WINDOW } from './spend-rows.ts';
+import { ACCOUNT, COLUMNS, type SpendRow, WINDOW } from './spend-rows.ts';
 
-export type Row = Readonly<Record<string, unknown>>;
+type Row = Readonly<Record<string, unknown>>;
 const QUOTED = COLUMNS.map((column) => `"${column}"`).join(', ');
 
 /** As the runner does it: staged, ids of other accounts looked for, then one transaction that replaces the days. */
-export async function createOurWay(session: Session): Promise<(rows: Iterable<Row>) => Promise<void>> {
+export async function createOurWay(session: Session): Promise<(rows: Iterable<SpendRow>) => Promise<void>> {
   const [stream] = meta.streams;
   if (stream === undefined) throw new Error('Meta has no stream');
   const loader = await createLoader(session, stream);

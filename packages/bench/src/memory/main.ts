@@ -2,13 +2,14 @@
  * Loads one window of that many made-up rows through the runner and prints the process's peak memory as JSON.
  * `node src/memory/main.ts <database url> <rows>`; started by the benchmark `memory`.
  */
+import { z } from 'zod';
+
 import { meta } from '@floyo/etl-meta';
 import type { AnyConnector } from '@floyo/shared/connector';
 import { runSource } from '@floyo/shared/runner';
 import { startTestRun } from '@floyo/shared/testing/test-run';
-import { z } from 'zod';
 
-import { ACCOUNT, spendRow, WINDOW } from '../spend-rows.ts';
+import { ACCOUNT, type SpendRow, spendRow, WINDOW } from '../spend-rows.ts';
 
 const PAGE = 500;
 
@@ -40,7 +41,7 @@ const endless: AnyConnector = {
           heap = Math.max(heap, process.memoryUsage().heapUsed);
         }
       },
-      toRows: (record: Readonly<Record<string, unknown>>) => ({ spend: [record] }),
+      toRows: (record: SpendRow) => ({ spend: [record] }),
     },
   ],
 };

@@ -176,7 +176,7 @@ async function examineSchema(session: Session, config: PipelineConfig): Promise<
           check: 'reporting',
           level: 'error',
           message: `The environment says ${config.reporting.timezone} and ${config.reporting.currency}, the stored values were made with ${settings.reporting_timezone} and ${settings.reporting_currency}`,
-          fix: 'Set REPORTING_TIMEZONE and REPORTING_CURRENCY back to what is stored.',
+          fix: 'Set REPORTING_TIMEZONE and REPORTING_CURRENCY back, or move what is stored with `pnpm floyo metrics --full --rezone`.',
         },
   ];
 }

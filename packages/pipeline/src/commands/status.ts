@@ -20,6 +20,8 @@ interface SourceStatus {
   /** The last day that was read whole. */
   readonly data_through: string | null;
   readonly stale: boolean;
+  /** Days and measures of its last reading that differ from the vendor's own totals by more than 0.1 %. */
+  readonly drift: number;
 }
 
 interface RunRow {
@@ -60,7 +62,9 @@ async function listSources(session: Session, settings: Settings, now: number): P
   const { rows: known } = await sql<Omit<SourceStatus, 'stale'>>`
     select c.source, c.account_id, max(c.day) as data_through,
       (select max(r.finished_at) from ops.agent_results r
-        where r.account_id = c.account_id and r.status = 'succeeded') as last_success_at
+        where r.account_id = c.account_id and r.status = 'succeeded') as last_success_at,
+      coalesce((select jsonb_array_length(r.metadata -> 'drift') from ops.agent_results r
+        where r.account_id = c.account_id and r.metadata ? 'drift' order by r.finished_at desc limit 1), 0) as drift
     from ops.coverage c group by c.source, c.account_id order by c.source, c.account_id`.execute(session.db);
   const wanted: readonly { readonly source: string; readonly account_id: string }[] = configured.some(
     ({ source }) => source !== 'fx',
@@ -76,6 +80,7 @@ async function listSources(session: Session, settings: Settings, now: number): P
       last_success_at,
       data_through: found?.data_through ?? null,
       stale: last_success_at === null || now - Date.parse(last_success_at) > STALE_AFTER_MS,
+      drift: found?.drift ?? 0,
     };
   });
 }
@@ -105,6 +110,7 @@ function format(
     minutes(source.last_success_at) ?? 'never',
     source.data_through ?? '',
     source.stale ? paint('red', 'stale', stdout) : paint('green', 'fresh', stdout),
+    source.drift > 0 ? paint('yellow', `${source.drift} totals differ`, stdout) : '',
   ]);
   const runs = status.runs.map((run) => [
     minutes(run.started_at) ?? '',
@@ -121,7 +127,7 @@ function format(
     '',
     sources.length === 0
       ? 'no source is configured, and none was read yet'
-      : formatTable(['source', 'account', 'last success', 'data through', ''], sources),
+      : formatTable(['source', 'account', 'last success', 'data through', '', ''], sources),
     '',
     runs.length === 0
       ? 'no run yet'
