@@ -133,7 +133,7 @@ export async function covered(url: string): Promise<number> {
   });
 }
 
-export async function until(url: string, condition: ReturnType<typeof sql>): Promise<void> {
+async function until(url: string, condition: ReturnType<typeof sql>): Promise<void> {
   await query(url, async ({ db }) => {
     const deadline = Date.now() + 15_000;
     for (;;) {

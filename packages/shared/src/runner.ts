@@ -13,8 +13,8 @@ import type { Write } from './lock.ts';
 import type { Logger } from './log.ts';
 import type { ReaderPool } from './reader-pool.ts';
 import { hasOpenRejects } from './rejects.ts';
-import { forget, recall, remember, type StateKey } from './state.ts';
 import { createSecretStore } from './secret-store.ts';
+import { forget, recall, remember, type StateKey } from './state.ts';
 import { createReading, readStream, settleAll } from './stream-reader.ts';
 import type { DayWindow } from './window.ts';
 

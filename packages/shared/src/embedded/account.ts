@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+
 import { PipelineError } from '../errors.ts';
 
 /** undefined stands for the user that runs this process. */

@@ -1,10 +1,12 @@
 /** Finds the Postgres programs that came with the packages, and copies them when the server's user can't reach them. */
 import { chmod, cp, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+
 import { z } from 'zod';
+
 import { PipelineError } from '../errors.ts';
-import { runAs } from './account.ts';
 import type { Account } from './account.ts';
+import { runAs } from './account.ts';
 import { findSystemFolder } from './system-folder.ts';
 
 export interface Binaries {

@@ -2,8 +2,9 @@
  * Locks between processes that need no cleaning up: SQLite's file locks, which the kernel drops the moment a process
  * ends, however it ends. So there are no stale lock files, no process ids that may have been reused, and no clocks.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as pause } from 'node:timers/promises';
+
 import { PipelineError } from '../errors.ts';
 
 export interface FileLock {

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { chown, mkdir, mkdtemp, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { canUse } from './account.ts';
+
 import type { Account } from './account.ts';
+import { canUse } from './account.ts';
 import { findSystemFolder } from './system-folder.ts';
 
 export interface Place {

@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+
 import { PipelineError } from '../errors.ts';
 import { runAs } from './account.ts';
 import type { Binaries } from './binaries.ts';

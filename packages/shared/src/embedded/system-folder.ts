@@ -5,9 +5,10 @@
 import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { PipelineError } from '../errors.ts';
-import { canUse } from './account.ts';
 import type { Account } from './account.ts';
+import { canUse } from './account.ts';
 
 /** Makes the folder, open to enter for all; false when it can't be had or belongs to someone else than root. */
 async function claim(folder: string): Promise<boolean> {
