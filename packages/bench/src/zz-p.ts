@@ -24,7 +24,7 @@ for (let i = 0; i < 6; i++) {
     await timed('commit', async () => undefined);
   });
   await sql`truncate spend, ops.dirty_marks`.execute(db); await sql`checkpoint`.execute(db);
-  await timed('merge only', () => db.transaction().execute((trx) => mergeStage(trx, { stage: 'stage_spend', table: 'spend', key: ['external_id', 'date'], runId: '00000000-0000-4000-8000-000000000001' })));
+  for (const m of ['4MB', '32MB', '128MB']) { await sql`truncate spend, ops.dirty_marks`.execute(db); await sql`checkpoint`.execute(db); await sql.raw(`set work_mem = '${m}'`).execute(db); await timed('merge ' + m, () => db.transaction().execute((trx) => mergeStage(trx, { stage: 'stage_spend', table: 'spend', key: ['external_id', 'date'], runId: '00000000-0000-4000-8000-000000000001' }))); } await sql`reset work_mem`.execute(db);
   await sql`truncate spend, ops.dirty_marks`.execute(db); await sql`checkpoint`.execute(db);
   const text = encodeRows(rows);
   await timed('bare', () => copyBare(session, text));

@@ -3,6 +3,8 @@
  * or different into place. Unchanged rows are filtered out by an anti-join before the upsert: no lock, no WAL.
  * Owns the SQL of loading and nothing else: no vendor, no window planning, no transaction of its own.
  */
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+
 import { type RawBuilder, sql } from 'kysely';
 
 import type { AnyStream, ChildTable, LoadRows, LoadTable } from './connector.ts';
@@ -52,7 +54,9 @@ export interface Loader {
 }
 
 /** Text gathered before it is sent: large enough for COPY to be fast, small enough to stay out of the way. */
-const BATCH_CHARACTERS = 200_000;
+const BATCH_CHARACTERS = 500_000;
+/** Records after which input and output get their turn: a millisecond's work. */
+const YIELD_EVERY = 128;
 
 interface Stage {
   readonly name: string;
@@ -171,6 +175,8 @@ export async function createLoader(session: Session, stream: AnyStream): Promise
         }
         if (stage.size > BATCH_CHARACTERS) await send(stage);
       }
+      // Encoding would otherwise keep the batch that is under way from going on.
+      if (seq % YIELD_EVERY === 0) await yieldToOthers();
     },
 
     async flush() {

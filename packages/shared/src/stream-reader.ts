@@ -27,6 +27,7 @@ import {
   type PlanInput,
   planScheduled,
 } from './stream-plan.ts';
+import { driftWarnings, incomparable, rejectsWarning } from './stream-warnings.ts';
 import { findDifferences } from './sweep.ts';
 import { addDays, dayOf, type DayWindow, halve } from './window.ts';
 import { type Alongside, createWindowReader, type StreamCounts, type WindowReader } from './window-reader.ts';
@@ -46,7 +47,8 @@ interface Job extends StreamReading {
   readonly io: Io;
   /** Works with a window reader on a session of the pool. */
   readonly withReader: <T>(read: (reader: WindowReader, session: Session) => Promise<T>) => Promise<T>;
-  readonly drift: Drift[];
+  /** What the comparison with the vendor's totals came to so far. */
+  readonly totals: { days: number; readonly drift: Drift[]; failure?: PipelineError };
 }
 
 /** An empty reading, filled as the stream is read, so that a failure leaves what was done. */
@@ -88,7 +90,7 @@ export async function readStream(
         reader.session,
       );
     });
-  const job: Job = { ...reading, run, input, io, withReader, drift: [] };
+  const job: Job = { ...reading, run, input, io, withReader, totals: { days: 0, drift: [] } };
   const read = async () => {
     if (work.kind === 'backfill') return readBackfill(job, work.window);
     if (work.kind === 'replay') return withReader((reader) => reader.replay());
@@ -97,7 +99,8 @@ export async function readStream(
   };
   const tell = async () => {
     noteDrift(job);
-    if (reading.counts.rejected > 0) reading.warnings.push(rejectsWarning(stream.name, reading.counts));
+    if (reading.counts.rejected > 0)
+      reading.warnings.push(rejectsWarning(stream.name, reading.counts.rejected, reading.counts.read));
     if (shape && reading.counts.read > 0) await noteShape(job, shape);
   };
   try {
@@ -232,9 +235,10 @@ function loaderOf(session: Session, stream: AnyStream): Promise<Loader> {
   return loader;
 }
 
-/** Compares a window that is in with the vendor's totals. Not being able to compare is told, and no failure. */
+/** Compares a window that is in with the vendor's totals. Not being able to compare is told once, and no failure. */
 async function compareTotals(job: Job, window: DayWindow): Promise<void> {
-  const { run, input, io } = job;
+  const { run, input, io, totals } = job;
+  if (totals.failure !== undefined) return;
   try {
     const result = await reconcile(
       run.session.db,
@@ -245,43 +249,24 @@ async function compareTotals(job: Job, window: DayWindow): Promise<void> {
       calendarOf(input),
     );
     if (result === undefined) return;
-    job.drift.push(...result.drift);
-    const before = job.counts.metadata['reconciled_days'];
-    job.counts.metadata['reconciled_days'] = (typeof before === 'number' ? before : 0) + result.days;
+    totals.drift.push(...result.drift);
+    totals.days += result.days;
   } catch (thrown) {
     if (run.signal.aborted || thrown instanceof AccountPausedError) throw thrown;
-    const error = toPipelineError(thrown);
-    job.warnings.push(
-      new PipelineError({
-        type: error.type,
-        severity: 'P2',
-        message: `The rows of ${window.from} to ${addDays(window.to, -1)} are loaded, but could not be compared with the vendor's totals: ${error.message}`,
-        advice: error.advice,
-        retryable: error.retryable,
-        context: error.context,
-        cause: error,
-      }),
-    );
+    totals.failure = toPipelineError(thrown);
   }
 }
 
-/** Drifts kept with a result and shown in its error. */
-const DRIFTS_SHOWN = 20;
+/** Drifts kept with a result. */
+const DRIFTS_KEPT = 20;
 
-function noteDrift({ drift, counts, warnings, input }: Job): void {
-  if (counts.metadata['reconciled_days'] !== undefined)
-    counts.metadata['drift'] = drift.slice(0, DRIFTS_SHOWN);
-  const first = drift[0];
-  if (first === undefined) return;
-  warnings.push(
-    new PipelineError({
-      type: 'drift',
-      severity: 'P2',
-      message: `${input.connector.source} ${input.account.id}: ${drift.length === 1 ? 'one total differs' : `${drift.length} totals differ`} from the vendor's by more than 0.1 %, e.g. ${first.measure} of ${first.day}: ${first.ours} here, ${first.theirs} there`,
-      advice: `Read the days again: \`floyo backfill --source ${input.connector.source} --account ${input.account.id} --from ${first.day} --to ${first.day}\`. If it stays, compare with the vendor's own report: some totals hold what its rows do not tell.`,
-      context: { drift: drift.slice(0, DRIFTS_SHOWN) },
-    }),
-  );
+function noteDrift({ totals: { days, drift, failure }, counts, warnings, input }: Job): void {
+  if (failure !== undefined) warnings.push(incomparable(input.stream.name, failure));
+  if (days === 0) return;
+  const kept = drift.slice(0, DRIFTS_KEPT);
+  counts.metadata['reconciled_days'] = days;
+  counts.metadata['drift'] = kept;
+  warnings.push(...driftWarnings(input.connector.source, input.account.id, drift.length, kept));
 }
 
 /** Once a day, after a scheduled reading: what the vendor has against what is stored. */
@@ -316,16 +301,6 @@ async function noteShape(job: Job, tally: ShapeTally): Promise<void> {
   if (JSON.stringify(known?.value ?? []) === JSON.stringify(names)) return;
   await run.write((trx) => remember(trx, key, names, known?.version ?? 0));
   warnings.push(shapeError(input.connector.source, input.stream.name, report));
-}
-
-function rejectsWarning(stream: string, counts: StreamCounts): PipelineError {
-  return new PipelineError({
-    type: 'rejects',
-    severity: 'P2',
-    message: `${counts.rejected} of ${counts.read} records of ${stream} were set aside`,
-    advice:
-      '`floyo rejects list` shows them with their reasons; after a fix `floyo rejects replay` loads them.',
-  });
 }
 
 function widen(span: StreamReading['span'], window: { readonly from: string; readonly to: string }): void {
