@@ -15,7 +15,7 @@ export interface Figure {
   readonly bar?: { readonly least: number } | { readonly most: number };
 }
 
-export interface Scale {
+interface Scale {
   /** Small sizes and a single round: to see that it works, not to judge by. */
   readonly quick: boolean;
 }
@@ -42,7 +42,7 @@ export function isReached({ value, bar }: Figure): boolean | undefined {
 }
 
 /** The middle value, the mean of the two middle ones of an even number. */
-export function median(samples: readonly number[]): number {
+function median(samples: readonly number[]): number {
   const sorted = samples.toSorted((left, right) => left - right);
   const upper = sorted[Math.floor(sorted.length / 2)];
   const lower = sorted[Math.ceil(sorted.length / 2) - 1];

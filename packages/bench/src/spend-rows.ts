@@ -4,7 +4,7 @@ import { addDays } from '@floyo/shared/window';
 
 export type SpendRow = LoadRow<'spend'>;
 
-export const FIRST_DAY = '2026-10-01';
+const FIRST_DAY = '2026-10-01';
 /** Half-open, as the runner has it. */
 export const WINDOW = { from: FIRST_DAY, to: addDays(FIRST_DAY, 28) };
 export const ACCOUNT = '1010035716096012';
