@@ -1,7 +1,7 @@
 /** What a benchmark brings: figures, some with a bar; and the arithmetic of several rounds. */
 import type { Bench } from './bench-server.ts';
 
-export type Unit = 'rows/s' | 's' | 'MB' | 'x' | '%';
+export type Unit = 'rows/s' | 'events/s' | 'ms' | 's' | 'MB' | 'x' | '%';
 
 export interface Figure {
   readonly benchmark: string;

@@ -13,8 +13,12 @@ import { measureIdle } from './idle.ts';
 import { measureLoader } from './loader.ts';
 import { measureMemory } from './memory.ts';
 import { measureMetrics, METRICS_PROGRAM } from './metrics.ts';
+import { measurePostHog } from './posthog.ts';
+import { measureProduct } from './product.ts';
 import { describeMachine, formatTable, toDocument } from './report.ts';
 import { measureRepull } from './repull.ts';
+import { measureStripeBackfill } from './stripe-backfill.ts';
+import { measureWebhook } from './webhook.ts';
 
 const BENCHMARKS: ReadonlyMap<string, Benchmark> = new Map([
   ['loader', measureLoader],
@@ -23,6 +27,10 @@ const BENCHMARKS: ReadonlyMap<string, Benchmark> = new Map([
   ['memory', measureMemory],
   ['idle', measureIdle],
   ['demo', measureDemo],
+  ['posthog', measurePostHog],
+  ['product', measureProduct],
+  ['stripe-backfill', measureStripeBackfill],
+  ['webhook', measureWebhook],
   ...(existsSync(join(repositoryRoot, METRICS_PROGRAM)) ? ([['metrics', measureMetrics]] as const) : []),
 ]);
 

@@ -14,10 +14,11 @@ export const measureMemory: Benchmark = async (bench, { quick }) => {
   const small = { rss: [] as number[], heap: [] as number[] };
   const large = { rss: [] as number[], heap: [] as number[] };
   const rounds = quick ? 1 : ROUNDS;
+  const many = quick ? LARGE / 10 : LARGE;
   for (let round = 1; round <= rounds; round++)
     for (const [peaks, rows] of [
       [small, SMALL],
-      [large, quick ? LARGE / 10 : LARGE],
+      [large, many],
     ] as const) {
       bench.say(`memory: ${rows} rows, round ${round} of ${rounds}`);
       await using database = await bench.createDatabase();
@@ -28,13 +29,14 @@ export const measureMemory: Benchmark = async (bench, { quick }) => {
       peaks.heap.push(peak.heap_mb);
     }
   const figure = figuresOf('memory');
+  const count = (value: number) => value.toLocaleString('en-US');
   const growth = (after: readonly number[], before: readonly number[]) =>
     after.map((value, index) => value - (before[index] ?? Number.NaN));
   return [
-    figure('peak RSS, 10,000 rows', 'MB', small.rss),
-    figure('peak RSS, 1,000,000 rows', 'MB', large.rss),
-    figure('peak heap, 10,000 rows', 'MB', small.heap),
-    figure('peak heap, 1,000,000 rows', 'MB', large.heap),
+    figure(`peak RSS, ${count(SMALL)} rows`, 'MB', small.rss),
+    figure(`peak RSS, ${count(many)} rows`, 'MB', large.rss),
+    figure(`peak heap, ${count(SMALL)} rows`, 'MB', small.heap),
+    figure(`peak heap, ${count(many)} rows`, 'MB', large.heap),
     figure('growth of the peak RSS', 'MB', growth(large.rss, small.rss), { most: 50 }),
     figure('growth of the peak heap', 'MB', growth(large.heap, small.heap), { most: 50 }),
   ];

@@ -71,7 +71,7 @@ function formatBar({ bar, unit }: Figure): string {
 }
 
 function formatValue(value: number, unit: Figure['unit']): string {
-  if (unit === 'rows/s') return `${Math.round(value).toLocaleString('en-US')} ${unit}`;
+  if (unit === 'rows/s' || unit === 'events/s') return `${Math.round(value).toLocaleString('en-US')} ${unit}`;
   if (unit === '%') return `${value.toFixed(2)} %`;
   return unit === 'x' ? value.toFixed(2) : `${value.toFixed(value < 10 ? 2 : 1)} ${unit}`;
 }

@@ -4,8 +4,8 @@ import { z } from 'zod';
 
 import { type Sandbox, startSandbox } from '@floyo/sandbox';
 import { readConfig } from '@floyo/shared/config';
-import { WindowTooLargeError } from '@floyo/shared/errors';
-import { containing, matching } from '@floyo/shared/testing/matchers';
+import { faultSuite } from '@floyo/shared/testing/fault-suite';
+import { containing } from '@floyo/shared/testing/matchers';
 import { collect, createTestIo } from '@floyo/shared/testing/vendor';
 import { addDays, dayOf } from '@floyo/shared/window';
 
@@ -98,38 +98,23 @@ test('rows carry what the account was opened with', async () => {
 });
 
 describe('faults', () => {
-  test.each([
-    ['server_error', undefined],
-    ['not_json', undefined],
-    ['reset', undefined],
-    ['truncated', undefined],
-  ] as const)('%s %j for a moment changes nothing', async (kind, value) => {
-    const before = await read(US, 7);
-    sandbox.faults.add({ vendor: 'meta', kind, path: '/insights', times: 2, value });
-    expect(await read(US, 7)).toEqual(before);
-  });
-
-  test.each([
-    ['wrong_token', 'auth', 'the access token has expired'],
-    ['permission', 'permission', 'permission'],
-    ['missing_scope', 'permission', 'permission'],
-    ['wrong_version', 'contract', 'v24.0'],
-  ] as const)('%s fails at once with advice', async (kind, type, words) => {
-    sandbox.faults.add({ vendor: 'meta', kind, path: '/insights' });
-    sandbox.log.clear();
-    await expect(read(US, 2)).rejects.toMatchObject({
-      type,
-      retryable: false,
-      message: containing(words),
-      advice: matching(/\w/),
-    });
-    expect(sandbox.log.entries.filter(({ path }) => path.endsWith('/insights'))).toHaveLength(1);
-  });
-
-  test('too much data asks for fewer days', async () => {
-    sandbox.faults.add({ vendor: 'meta', kind: 'too_large', times: -1, value: { maxDays: 7 } });
-    await expect(read(US, 28)).rejects.toBeInstanceOf(WindowTooLargeError);
-    expect((await read(US, 6)).length).toBeGreaterThan(0);
+  faultSuite({
+    read: (daysBack) => read(US, daysBack),
+    fail: (kind, times = 1) => sandbox.faults.add({ vendor: 'meta', kind, path: '/insights', times }),
+    failLongWindows: (maxDays) =>
+      sandbox.faults.add({ vendor: 'meta', kind: 'too_large', times: -1, value: { maxDays } }),
+    async countReports(work) {
+      sandbox.log.clear();
+      await work();
+      return sandbox.log.entries.filter(({ path }) => path.endsWith('/insights')).length;
+    },
+    passing: ['server_error', 'not_json', 'reset', 'truncated'],
+    lasting: [
+      ['wrong_token', 'auth', 'the access token has expired'],
+      ['permission', 'permission', 'permission'],
+      ['missing_scope', 'permission', 'permission'],
+      ['wrong_version', 'contract', 'v24.0'],
+    ],
   });
 
   test('too large a page is read in smaller ones', async () => {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 import { type Sandbox, startSandbox } from '@floyo/sandbox';
 import { readConfig } from '@floyo/shared/config';
-import { WindowTooLargeError } from '@floyo/shared/errors';
+import { faultSuite } from '@floyo/shared/testing/fault-suite';
 import { containing, matching } from '@floyo/shared/testing/matchers';
 import { collect, createTestIo } from '@floyo/shared/testing/vendor';
 import { addDays, dayOf } from '@floyo/shared/window';
@@ -179,41 +179,26 @@ describe('every error says which request it was', () => {
 });
 
 describe('faults', () => {
-  test.each(['server_error', 'not_json', 'reset'] as const)(
-    '%s for a moment changes nothing',
-    async (kind) => {
-      const before = await read(US, 7);
-      sandbox.faults.add({ vendor: 'tiktok', kind, path: '/report/', times: 2 });
-      expect(await read(US, 7)).toEqual(before);
+  faultSuite({
+    read: (daysBack) => read(US, daysBack),
+    fail: (kind, times = 1) => sandbox.faults.add({ vendor: 'tiktok', kind, path: '/report/', times }),
+    failLongWindows: (maxDays) =>
+      sandbox.faults.add({ vendor: 'tiktok', kind: 'too_large', times: -1, value: { maxDays } }),
+    async countReports(work) {
+      sandbox.log.clear();
+      await work();
+      return sandbox.log.entries.filter(({ path }) => path.includes('/report/')).length;
     },
-  );
+    passing: ['server_error', 'not_json', 'reset'],
+    lasting: [
+      ['wrong_token', 'auth', 'revoked'],
+      ['permission', 'permission', 'no permission'],
+    ],
+  });
 
   test('a limit per second is waited for', async () => {
     sandbox.faults.add({ vendor: 'tiktok', kind: 'throttle', path: '/report/', value: { code: 40133 } });
     expect((await read(US, 2)).length).toBeGreaterThan(0);
-  });
-
-  test.each([
-    ['wrong_token', 'auth', 'revoked'],
-    ['permission', 'permission', 'no permission'],
-  ] as const)('%s fails at once with advice', async (kind, type, words) => {
-    sandbox.faults.add({ vendor: 'tiktok', kind, path: '/report/' });
-    sandbox.log.clear();
-    await expect(read(US, 2)).rejects.toMatchObject({
-      ...{
-        type,
-        retryable: false,
-        message: containing(words),
-        advice: matching(/\w/),
-      },
-    });
-    expect(sandbox.log.entries.filter(({ path }) => path.includes('/report/'))).toHaveLength(1);
-  });
-
-  test('too much data asks for fewer days', async () => {
-    sandbox.faults.add({ vendor: 'tiktok', kind: 'too_large', times: -1, value: { maxDays: 7 } });
-    await expect(read(US, 28)).rejects.toBeInstanceOf(WindowTooLargeError);
-    expect((await read(US, 6)).length).toBeGreaterThan(0);
   });
 
   test('an unknown advertiser, a wrong metric', async () => {

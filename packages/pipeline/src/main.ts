@@ -3,12 +3,10 @@ import { existsSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 
-import { repositoryRoot } from '@floyo/shared/paths';
-
-import { InterruptedError } from './run-lock.ts';
-
-// Node strips the types of every file at each start: the next command finds that done. So the rest is imported after this.
+// Node strips the types of every file at each start: the next command finds that done. So all of it is imported after this.
 enableCompileCache();
+const { repositoryRoot } = await import('@floyo/shared/paths');
+const { InterruptedError } = await import('./run-lock.ts');
 const { runCli } = await import('./cli.ts');
 
 const dotenv = process.env['FLOYO_ENV_FILE'] ?? join(repositoryRoot, '.env');

@@ -3,14 +3,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import type { AnyStream, LoadRows } from './connector.ts';
 import { connect, type Database, type Session, type Transaction } from './db.ts';
-import {
-  createLoader,
-  createStage,
-  type LoadCounts,
-  type Loader,
-  mergeStage,
-  type RecordKey,
-} from './load.ts';
+import { createLoader, type LoadCounts, type Loader, type RecordKey } from './load.ts';
+import { mergeStage } from './merge.ts';
+import { createStage } from './stage.ts';
 import { createTestDatabase, type TestDatabase } from './testing/database.ts';
 import {
   createAdsSource,
@@ -342,6 +337,54 @@ describe('I3: replacing days', () => {
       .transaction()
       .execute((trx) => shop.apply(trx, { scope: orders.parent.scope('A'), runId: RUN }));
     expect(await idsOf('order_items')).toEqual(['shopify:1-1 2026-11-01']);
+  });
+});
+
+describe('days of which nothing is stored', () => {
+  test('I3: a row that somebody else stores at the same moment becomes the vendor’s, and is counted as changed', async () => {
+    const other = await connect(database.url);
+    const loader = await createLoader(session, ads);
+    for (const row of [ad('1', '2026-11-01', '5'), ad('2', '2026-11-01')]) await loader.add(row);
+    await loader.flush();
+    const stored = Promise.withResolvers<undefined>();
+    const theirs = other.db.transaction().execute(async (trx) => {
+      await sql`insert into spend (external_id, date, source, account_id, account_timezone, campaign_id, ad_group_id, ad_id,
+          currency, spend, impressions, clicks, raw)
+        values ('meta:1', '2026-11-01', 'meta', 'A', 'UTC', 'c', 'g', '1', 'USD', 1, 10, 1, '{}')`.execute(
+        trx,
+      );
+      stored.resolve(undefined);
+      for (let isAwaited = false; !isAwaited;) {
+        const { rows } = await sql<{ waits: boolean }>`
+          select exists (select 1 from pg_locks where not granted and locktype = 'transactionid') as waits`.execute(
+          trx,
+        );
+        isAwaited = rows[0]?.waits ?? false;
+      }
+    });
+    await stored.promise;
+    const counts = await session.db.transaction().execute((trx) =>
+      loader.apply(trx, {
+        scope: ads.parent.scope('A'),
+        runId: RUN,
+        replace: { window: WINDOW, keep: [] },
+      }),
+    );
+    await theirs;
+    await other.end();
+    expect(counts).toEqual({ inserted: 1, updated: 1, unchanged: 0, deleted: 0 });
+    expect(await spendRows()).toEqual(['meta:1 2026-11-01 5', 'meta:2 2026-11-01 1.50']);
+  });
+
+  test('I3: a row that the account has on another day than the window is replaced as well', async () => {
+    await load(ads, [ad('1', '2026-11-05')]);
+    expect(
+      await load(ads, [ad('1', '2026-11-05', '9'), ad('1', '2026-11-01')], { window: WINDOW }),
+    ).toMatchObject({
+      inserted: 1,
+      updated: 1,
+    });
+    expect(await spendRows()).toEqual(['meta:1 2026-11-01 1.50', 'meta:1 2026-11-05 9']);
   });
 });
 

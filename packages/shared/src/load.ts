@@ -1,15 +1,24 @@
 /**
- * Loading: pages of rows go through COPY into temporary staging tables, then one statement per table moves what is new
- * or different into place. Unchanged rows are filtered out by an anti-join before the upsert: no lock, no WAL.
- * Owns the SQL of loading and nothing else: no vendor, no window planning, no transaction of its own.
+ * Loading: pages of rows go through COPY into staging tables, then into place in one transaction of the caller's. Owns the
+ * order of that and nothing else: no vendor, no window planning, no transaction of its own.
  */
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 
 import type { AnyStream, ChildTable, LoadRows, LoadTable } from './connector.ts';
-import { encodeJson, encodeRow } from './copy-text.ts';
 import type { Database, Session, Transaction } from './db.ts';
+import {
+  deleteUnstaged,
+  deleteVanishedChildren,
+  ensurePartitions,
+  hasStored,
+  insertStage,
+  mergeStage,
+  vanishedFrom,
+} from './merge.ts';
+import { refs, sameKey, scopeCondition } from './sql-parts.ts';
+import { openStage, type Stage } from './stage.ts';
 import type { DayWindow } from './window.ts';
 
 export interface LoadCounts {
@@ -36,7 +45,7 @@ export interface Loader {
   clear(): Promise<void>;
   /** Stages what one record became. Sends a batch to the server when enough has gathered. */
   add(rows: LoadRows): Promise<void>;
-  /** Sends the rest and lets the planner know the sizes. */
+  /** Sends the rest. */
   flush(): Promise<void>;
   /** Takes rows out of the stage whose id another account holds, and returns them. */
   takeForeignRows(trx: Transaction<Database>, scope: Readonly<Record<string, string>>): Promise<ForeignRow[]>;
@@ -53,49 +62,9 @@ export interface Loader {
   ): Promise<LoadCounts>;
 }
 
-/** Text gathered before it is sent: large enough for COPY to be fast, small enough to stay out of the way. */
-const BATCH_CHARACTERS = 500_000;
-/** Records after which input and output get their turn: a millisecond's work. */
+/** Records after which input and output get their turn, so that the batch that is under way goes on: a millisecond's work. */
 const YIELD_EVERY = 128;
-
-interface Stage {
-  readonly name: string;
-  /** Those of the table that are loaded, and `_seq`. */
-  readonly columns: readonly string[];
-  /** Encoded rows that are not sent yet, and their length together. */
-  lines: string[];
-  size: number;
-  /** The batch that is under way, or the last one. */
-  sent: Promise<void>;
-}
-
-const NOT_STAGED = new Set(['synced_at', 'run_id']);
-
-/** A temporary table with the target's columns (without synced_at and run_id) and `_seq`, the record it came from. */
-export async function createStage(session: Session, table: string): Promise<string> {
-  const stage = `stage_${table}`;
-  await sql`create temp table if not exists ${sql.ref(stage)} (like ${sql.table(table)})`.execute(session.db);
-  const made = await sql<{ attname: string }>`
-    select attname from pg_attribute where attrelid = ${table}::regclass and attnum > 0 and not attisdropped
-      and (attgenerated <> '' or attidentity <> '')`.execute(session.db);
-  // What the database makes itself is not for loading; in the copy it would be a plain column that nobody fills.
-  for (const column of [...NOT_STAGED, ...made.rows.map(({ attname }) => attname)])
-    await sql`alter table ${sql.ref(stage)} drop column if exists ${sql.ref(column)}`.execute(session.db);
-  await sql`alter table ${sql.ref(stage)} add column if not exists _seq bigint not null default 0`.execute(
-    session.db,
-  );
-  await sql`truncate ${sql.ref(stage)}`.execute(session.db);
-  return stage;
-}
-
-/** The columns of a stage, `_seq` left out. */
-async function stageColumns(db: Session['db'] | Transaction<Database>, stage: string): Promise<string[]> {
-  const { rows } = await sql<{ attname: string }>`
-    select attname from pg_attribute
-    where attrelid = ${`pg_temp.${stage}`}::regclass and attnum > 0 and not attisdropped and attname <> '_seq'
-    order by attnum`.execute(db);
-  return rows.map((row) => row.attname);
-}
+const ADDED = Promise.resolve();
 
 /** A loader for one stream's tables, on a session of its own. */
 export async function createLoader(session: Session, stream: AnyStream): Promise<Loader> {
@@ -103,25 +72,33 @@ export async function createLoader(session: Session, stream: AnyStream): Promise
     stream.parent.table,
     ...stream.children.map((child: ChildTable) => child.table),
   ];
-  const stages = new Map<LoadTable, Stage>();
-  for (const table of tables) {
-    const name = await createStage(session, table);
-    const columns = await stageColumns(session.db, name);
-    stages.set(table, { name, columns: [...columns, '_seq'], lines: [], size: 0, sent: Promise.resolve() });
-  }
+  const stages: { readonly table: LoadTable; readonly stage: Stage }[] = [];
+  for (const table of tables) stages.push({ table, stage: await openStage(session, table) });
   const parentStage = `stage_${stream.parent.table}`;
   let seq = 0;
 
-  /** One batch is under way while the next is gathered; a failure of it is told with the next, or by `flush`. */
-  async function send(stage: Stage): Promise<void> {
-    await stage.sent;
-    if (stage.lines.length === 0) return;
-    const columns = stage.columns.map((column) => `"${column}"`).join(', ');
-    const text = stage.lines.join('');
-    stage.lines = [];
-    stage.size = 0;
-    stage.sent = session.copyFrom(`copy pg_temp."${stage.name}" (${columns}) from stdin`, text);
-    stage.sent.catch(() => undefined);
+  async function sendBatches(): Promise<void> {
+    for (const { stage } of stages) await stage.sendWhenFull();
+  }
+
+  /** What joins go by: the statistics of wide columns would take longer than the copy and help nothing. */
+  async function tellPlanner(trx: Transaction<Database>): Promise<void> {
+    for (const { table, key } of [stream.parent, ...stream.children])
+      await sql`analyze ${sql.ref(`stage_${table}`)} (${refs(key)})`.execute(trx);
+  }
+
+  /**
+   * The usual case of a first run and of a backfill: nothing of these days is stored, so that nothing has to be compared.
+   * Undefined when that is not so.
+   */
+  async function insertNewDays(
+    trx: Transaction<Database>,
+    scope: Readonly<Record<string, string>>,
+    window: DayWindow,
+    runId: string,
+  ): Promise<number | undefined> {
+    if (stream.children.length > 0 || (await hasStored(trx, stream, scope, window))) return undefined;
+    return insertStage(trx, { stage: parentStage, table: stream.parent.table, runId });
   }
 
   /**
@@ -156,43 +133,29 @@ export async function createLoader(session: Session, stream: AnyStream): Promise
   return {
     async clear() {
       seq = 0;
-      for (const stage of stages.values()) {
-        await stage.sent.catch(() => undefined);
-        stage.sent = Promise.resolve();
-        stage.lines = [];
-        stage.size = 0;
-        await sql`truncate ${sql.ref(stage.name)}`.execute(session.db);
-      }
+      for (const { stage } of stages) await stage.clear();
     },
 
-    async add(rows) {
+    add(rows) {
       seq++;
-      for (const [table, stage] of stages) {
-        for (const row of rows[table] ?? []) {
-          const line = encodeRow(stage.columns, { ...row, _seq: seq });
-          stage.lines.push(line);
-          stage.size += line.length;
-        }
-        if (stage.size > BATCH_CHARACTERS) await send(stage);
+      let isFull = false;
+      for (const { table, stage } of stages) {
+        const staged = rows[table];
+        if (staged !== undefined) for (const row of staged) isFull = stage.add(row, seq) || isFull;
       }
-      // Encoding would otherwise keep the batch that is under way from going on.
-      if (seq % YIELD_EVERY === 0) await yieldToOthers();
+      // A promise of its own for each record would cost as much as encoding it.
+      if (isFull) return sendBatches();
+      return seq % YIELD_EVERY === 0 ? yieldToOthers() : ADDED;
     },
 
     async flush() {
-      for (const { table, key } of [stream.parent, ...stream.children]) {
-        const stage = stages.get(table);
-        if (stage === undefined) continue;
-        await send(stage);
-        await stage.sent;
-        // What joins go by: the statistics of wide columns take longer than the copy and help nothing.
-        await sql`analyze ${sql.ref(stage.name)} (${refs(key)})`.execute(session.db);
-      }
+      for (const { stage } of stages) await stage.flush();
     },
 
     async takeForeignRows(trx, scope) {
       const columns = Object.keys(scope);
-      if (columns.length === 0) return [];
+      // An id begins with its source: nobody else of the source, nobody else at all.
+      if (columns.every((column) => column === 'source')) return [];
       // An id has one holder, so that one of its stored rows tells: `limit` makes it an index lookup for each id, where
       // a join would read the whole table.
       const { rows } = await sql<{ external_id: string; row: unknown }>`
@@ -210,8 +173,14 @@ export async function createLoader(session: Session, stream: AnyStream): Promise
     },
 
     async apply(trx, { scope, runId, replace, gone = [] }) {
-      await dropSupersededVersions(trx);
+      await ensurePartitions(trx, stream.parent.table, parentStage);
       const counts: LoadCounts = { inserted: 0, updated: 0, unchanged: 0, deleted: 0 };
+      if (replace !== undefined && gone.length === 0) {
+        const inserted = await insertNewDays(trx, scope, replace.window, runId);
+        if (inserted !== undefined) return { ...counts, inserted };
+      }
+      await tellPlanner(trx);
+      await dropSupersededVersions(trx);
       if (replace !== undefined)
         counts.deleted += await deleteUnstaged(trx, stream, scope, vanishedFrom(replace));
       if (gone.length > 0)
@@ -227,7 +196,14 @@ export async function createLoader(session: Session, stream: AnyStream): Promise
       for (const child of stream.children)
         counts.deleted += await deleteVanishedChildren(trx, child, parentStage);
       for (const { table, key } of [stream.parent, ...stream.children]) {
-        const merged = await mergeStage(trx, { stage: `stage_${table}`, table, key, runId });
+        const window = table === stream.parent.table && key.includes('date') ? replace?.window : undefined;
+        const merged = await mergeStage(trx, {
+          stage: `stage_${table}`,
+          table,
+          key,
+          runId,
+          ...(window === undefined ? {} : { window }),
+        });
         counts.inserted += merged.inserted;
         counts.updated += merged.updated;
         counts.unchanged += merged.unchanged;
@@ -235,125 +211,4 @@ export async function createLoader(session: Session, stream: AnyStream): Promise
       return counts;
     },
   };
-}
-
-/** The stored rows of the window, less those whose record was rejected: it exists at the vendor. */
-function vanishedFrom({
-  window,
-  keep,
-}: {
-  readonly window: DayWindow;
-  readonly keep: readonly RecordKey[];
-}): RawBuilder<unknown> {
-  const kept = encodeJson(
-    keep.map(({ externalId, date }) => ({ external_id: externalId, date: date ?? null })),
-  );
-  return sql`t.date >= ${window.from}::date and t.date < ${window.to}::date
-    and not exists (select 1 from jsonb_to_recordset(${kept}::jsonb) as k (external_id text, date date)
-      where k.external_id = t.external_id and coalesce(k.date, t.date) = t.date)`;
-}
-
-/** Deletes the account's rows that meet the condition and are not staged, with their children; returns how many went. */
-async function deleteUnstaged(
-  trx: Transaction<Database>,
-  stream: AnyStream,
-  scope: Readonly<Record<string, string>>,
-  condition: RawBuilder<unknown>,
-): Promise<number> {
-  const { table, key } = stream.parent;
-  const children = stream.children.map(
-    (child: ChildTable, index: number) =>
-      sql`, ${sql.ref(`child_${index}`)} as (delete from ${sql.table(child.table)}
-        where ${sql.ref(child.parentColumn)} in (select external_id from gone) returning 1)`,
-  );
-  const childCounts = stream.children.map(
-    (_child: ChildTable, index: number) => sql` + (select count(*) from ${sql.ref(`child_${index}`)})`,
-  );
-  const { rows } = await sql<{ count: number }>`
-    with gone as (
-      delete from ${sql.table(table)} t
-      where ${scopeCondition(scope, 't')} and ${condition}
-        and not exists (select 1 from ${sql.ref(`stage_${table}`)} s where ${sameKey(key, 's', 't')})
-      returning t.external_id
-    )${sql.join(children, sql``)}
-    select ((select count(*) from gone)${sql.join(childCounts, sql``)})::int as count`.execute(trx);
-  return rows[0]?.count ?? 0;
-}
-
-/** Deletes stored children of staged parents that are not staged themselves. */
-async function deleteVanishedChildren(
-  trx: Transaction<Database>,
-  child: ChildTable,
-  parentStage: string,
-): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    with gone as (
-      delete from ${sql.table(child.table)} t
-      using ${sql.ref(parentStage)} p
-      where t.${sql.ref(child.parentColumn)} = p.external_id
-        and not exists (select 1 from ${sql.ref(`stage_${child.table}`)} s where ${sameKey(child.key, 's', 't')})
-      returning 1
-    ) select count(*)::int as count from gone`.execute(trx);
-  return rows[0]?.count ?? 0;
-}
-
-/**
- * Moves what is new or different from a stage into its target: duplicates inside the batch dropped (the last `_seq`
- * wins), unchanged rows left untouched, the rest upserted in key order. `synced_at`, `run_id` and `ignore` say nothing
- * about whether a row changed.
- */
-export async function mergeStage(
-  trx: Transaction<Database>,
-  options: {
-    readonly stage: string;
-    readonly table: string;
-    readonly key: readonly string[];
-    readonly runId: string;
-    readonly ignore?: readonly string[];
-  },
-): Promise<{ inserted: number; updated: number; unchanged: number }> {
-  const { stage, table, key, runId, ignore = [] } = options;
-  const columns = await stageColumns(trx, stage);
-  const values = columns.filter((column) => !key.includes(column));
-  const compared = values.filter((column) => !ignore.includes(column));
-  const list = (alias: string, names: readonly string[]) =>
-    sql.join(names.map((name) => sql.ref(`${alias}.${name}`)));
-  const { rows } = await sql<{ total: number; inserted: number; updated: number }>`
-    with fresh as materialized (
-      select distinct on (${refs(key)}) ${refs(columns)} from ${sql.ref(stage)} order by ${refs(key)}, _seq desc
-    ), delta as (
-      select ${list('s', columns)} from fresh s left join ${sql.table(table)} t on ${sameKey(key, 's', 't')}
-      where t.external_id is null or (${list('s', compared)}) is distinct from (${list('t', compared)})
-    ), merged as (
-      insert into ${sql.table(table)} as t (${refs(columns)}, synced_at, run_id)
-      select ${refs(columns)}, clock_timestamp(), ${runId}::uuid from delta order by ${refs(key)}
-      on conflict (${refs(key)}) do update
-      set ${sql.join([...values.map((name) => sql`${sql.ref(name)} = ${sql.ref(`excluded.${name}`)}`), sql`synced_at = excluded.synced_at`, sql`run_id = excluded.run_id`])}
-      where (${list('t', compared)}) is distinct from (${list('excluded', compared)})
-      returning (t.xmax = 0) as inserted
-    )
-    select (select count(*) from fresh)::int as total,
-      count(*) filter (where inserted)::int as inserted, count(*) filter (where not inserted)::int as updated
-    from merged`.execute(trx);
-  const { total = 0, inserted = 0, updated = 0 } = rows[0] ?? {};
-  return { inserted, updated, unchanged: total - inserted - updated };
-}
-
-function refs(columns: readonly string[]): RawBuilder<unknown> {
-  return sql.join(columns.map((column) => sql.ref(column)));
-}
-
-function sameKey(key: readonly string[], left: string, right: string): RawBuilder<unknown> {
-  return sql.join(
-    key.map((column) => sql`${sql.ref(`${left}.${column}`)} = ${sql.ref(`${right}.${column}`)}`),
-    sql` and `,
-  );
-}
-
-/** Whose rows these are, as a condition on the table called `alias`. */
-export function scopeCondition(scope: Readonly<Record<string, string>>, alias: string): RawBuilder<unknown> {
-  const conditions = Object.entries(scope).map(
-    ([column, value]) => sql`${sql.ref(`${alias}.${column}`)} = ${value}`,
-  );
-  return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` and `);
 }

@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 
+import { retryConflicts } from './apply-loader.ts';
 import type { Account, AnyConnector, AnyStream, Io, LoadRows } from './connector.ts';
 import { writeCoverage } from './coverage.ts';
 import type { Database, Transaction } from './db.ts';
@@ -69,7 +70,11 @@ export function createWindowReader(options: {
   const { run, connector, stream, account, io, counts, loader, shape } = options;
   const scope = stream.parent.scope(account.id);
   const rejectKey = { agent: connector.agent, accountId: account.id, stream: stream.name };
-  const streamKey = { source: connector.source, accountId: account.id, stream: stream.name };
+  const streamKey = {
+    source: connector.source,
+    accountId: account.id,
+    stream: stream.coversAs ?? stream.name,
+  };
   const { runId } = run.ledger;
 
   async function readPages(
@@ -87,6 +92,7 @@ export function createWindowReader(options: {
         if (mapped.ok) await loading(loader.add(mapped.rows));
         else rejects.push({ ...identify(stream, record), reasons: mapped.reasons, payload: record });
       }
+      if (stream.parent.applyWith !== undefined) await applyPage();
       read += page.length;
       counts.read += page.length;
       counts.rejected += rejects.length;
@@ -106,6 +112,20 @@ export function createWindowReader(options: {
     }
     await loading(loader.flush());
     return { read, rejected };
+  }
+
+  /** Changes stand by themselves: a page of them commits at once, so that the webhook never waits for a whole window. */
+  async function applyPage(): Promise<void> {
+    await loading(loader.flush());
+    const stage = `stage_${stream.parent.table}`;
+    run.signal.throwIfAborted();
+    const apply = () =>
+      run.write(async (trx) => {
+        await resolveRejects(trx, rejectKey, { runId, stage });
+        return loader.apply(trx, { scope, runId });
+      });
+    addCounts(await loading(retryConflicts(apply)));
+    await loader.clear();
   }
 
   function refuseTooManyRejects(read: number, rejected: number, window: DayWindow | InstantWindow): void {

@@ -62,6 +62,11 @@ describe('cutting and joining', () => {
   });
 });
 
+test('what is no day is refused, not moved to another', () => {
+  expect(() => addDays('2026-02-30', 1)).toThrow(RangeError);
+  expect(() => listDays({ from: '2026-02-01', to: '2026-2-30' })).toThrow(RangeError);
+});
+
 test('what is a day and a time zone', () => {
   expect(['2026-02-28', '2026-02-29', '2026-2-1', '26-02-01', '+002026-02-01', ''].map(isDay)).toEqual([
     true,

@@ -19,20 +19,36 @@ export interface InstantWindow {
   readonly to: string;
 }
 
+// Days are counted in UTC, where each has 24 hours: a plan goes over some 10,000 of them, and Temporal takes 10 µs each.
+const DAY_MS = 86_400_000;
+
+/** The instant at which the day begins in UTC, in epoch milliseconds. Throws RangeError for what is no day. */
+function toUtc(day: Day): number {
+  const at = Date.parse(`${day}T00:00:00Z`);
+  // 30 February would become 2 March.
+  if (Number.isNaN(at) || fromUtc(at) !== day) throw new RangeError(`${day} is not a day`);
+  return at;
+}
+
+function fromUtc(at: number): Day {
+  return new Date(at).toISOString().slice(0, 10);
+}
+
 /** The day after (or, negative, before) `day` by `count`. */
 export function addDays(day: Day, count: number): Day {
-  return Temporal.PlainDate.from(day).add({ days: count }).toString();
+  return fromUtc(toUtc(day) + count * DAY_MS);
 }
 
 /** How many days lie in the window. */
 export function countDays({ from, to }: DayWindow): number {
-  return Temporal.PlainDate.from(from).until(Temporal.PlainDate.from(to), { largestUnit: 'days' }).days;
+  return (toUtc(to) - toUtc(from)) / DAY_MS;
 }
 
 /** The days of the window, oldest first. */
 export function listDays({ from, to }: DayWindow): Day[] {
   const days: Day[] = [];
-  for (let day = from; day < to; day = addDays(day, 1)) days.push(day);
+  const end = toUtc(to);
+  for (let at = toUtc(from); at < end; at += DAY_MS) days.push(fromUtc(at));
   return days;
 }
 
@@ -88,11 +104,9 @@ export function joinDays(days: readonly Day[]): DayWindow[] {
 /** Whether a text is a day that exists. */
 export function isDay(text: string): boolean {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
-  try {
-    return Temporal.PlainDate.from(text).toString() === text;
-  } catch {
-    return false;
-  }
+  // Asked of every record that is read: a text out of a date would take ten times as long. 30 February becomes 2 March.
+  const at = new Date(`${text}T00:00:00Z`);
+  return at.getUTCDate() === Number(text.slice(8));
 }
 
 /** Whether the runtime knows the time zone. */

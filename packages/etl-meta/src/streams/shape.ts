@@ -1,6 +1,4 @@
 /** The fields that Meta's records hold, to notice when it adds or drops some. */
-import { z } from 'zod';
-
 import { FIELDS } from '../query.ts';
 
 /** Of an entry of `actions` and `action_values`: attribution windows come only when they are asked for. */
@@ -19,18 +17,17 @@ export const CONSTANT_FIELDS = [
   ...['ad_id', 'ad_name', 'date_start', 'date_stop', 'spend', 'impressions'],
 ] as const;
 
-const objectSchema = z.record(z.string(), z.unknown());
-
-/** The names in a record, those of the entries of its lists dotted. */
+/** The names in a record, those of the entries of its lists dotted. Asked of every record, so without a schema. */
 export function fieldsOf(record: unknown): readonly string[] {
-  const fields = objectSchema.safeParse(record).data ?? {};
-  const names = Object.entries(fields).flatMap(([name, value]) => [
-    name,
-    ...(Array.isArray(value) ? value.flatMap((entry) => namesIn(name, entry)) : []),
-  ]);
-  return [...new Set(names)];
+  const names = new Set<string>();
+  for (const [name, value] of entriesOf(record)) {
+    names.add(name);
+    if (!Array.isArray(value)) continue;
+    for (const entry of value) for (const [inner] of entriesOf(entry)) names.add(`${name}.${inner}`);
+  }
+  return [...names];
 }
 
-function namesIn(list: string, entry: unknown): string[] {
-  return Object.keys(objectSchema.safeParse(entry).data ?? {}).map((name) => `${list}.${name}`);
+function entriesOf(value: unknown): [string, unknown][] {
+  return value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.entries(value) : [];
 }

@@ -134,8 +134,10 @@ export function reportParameters(
   };
 }
 
+const identitySchema = z.object({ dimensions: dimensionsSchema });
+
 function identifyRecord(record: unknown): { externalId: string; date: string } | undefined {
-  const known = z.object({ dimensions: dimensionsSchema }).safeParse(record);
+  const known = identitySchema.safeParse(record);
   if (!known.success) return undefined;
   const { ad_id_v2: adId, stat_time_day: date } = known.data.dimensions;
   return { externalId: `tiktok:${adId}`, date };

@@ -67,7 +67,9 @@ export function totalParameters(advertiserId: string, { from, to }: DayWindow): 
   };
 }
 
+const identitySchema = recordSchema.pick({ dimensions: true });
+
 function identify(record: unknown): { externalId: string; date: string } | undefined {
-  const { data } = z.object({ dimensions: recordSchema.shape.dimensions }).safeParse(record);
+  const { data } = identitySchema.safeParse(record);
   return data && { externalId: data.dimensions.advertiser_id, date: data.dimensions.stat_time_day };
 }

@@ -15,35 +15,42 @@ const publicationHour = 16;
 export function createEcbServer(context: VendorContext, since?: string): Hono {
   const firstDay = since === undefined ? firstRateDay : Math.max(dayNumber(since), firstRateDay);
   const app = new Hono();
-  let known = { lastDay: -1, csv: '' };
+  let known: { lastDay: number; csv: string; zip?: Uint8Array } = { lastDay: -1, csv: '' };
 
-  const currentCsv = (): string => {
+  const current = () => {
     const lastDay = lastPublishedDay(context);
     if (known.lastDay !== lastDay) known = { lastDay, csv: writeCsv(context.seed, firstDay, lastDay) };
-    return known.csv;
+    return known;
   };
 
   app.use(
     '*',
     connectionFaults(context, 'ecb', () => undefined),
   );
-  app.get(`/${fileName}.csv`, (c) => answerFile(c, context, currentCsv(), 'text/csv', (csv) => strToU8(csv)));
+  app.get(`/${fileName}.csv`, (c) =>
+    answerFile(c, context, 'text/csv', (spoil) => strToU8(spoil(current().csv))),
+  );
   app.get(`/${fileName}.zip`, (c) =>
-    answerFile(c, context, currentCsv(), 'application/zip', (csv) => {
-      // A fixed time in the archive: the same rates are the same bytes.
-      return zipSync({ [`${fileName}.csv`]: strToU8(csv) }, { mtime: '2020-01-01T00:00:00Z' });
+    answerFile(c, context, 'application/zip', (spoil) => {
+      const { csv } = current();
+      const spoilt = spoil(csv);
+      return spoilt === csv ? (known.zip ??= zip(csv)) : zip(spoilt);
     }),
   );
   app.all('*', (c) => c.text('Not Found', 404));
   return app;
 }
 
+/** A fixed time in the archive: the same rates are the same bytes. */
+function zip(csv: string): Uint8Array {
+  return zipSync({ [`${fileName}.csv`]: strToU8(csv) }, { mtime: '2020-01-01T00:00:00Z' });
+}
+
 async function answerFile(
   c: Context,
   context: VendorContext,
-  csv: string,
   type: string,
-  pack: (csv: string) => Uint8Array,
+  write: (spoil: (csv: string) => string) => Uint8Array,
 ): Promise<Response> {
   const target = { path: c.req.path };
   if (context.faults.take('ecb', 'throttle', target) !== undefined) {
@@ -53,7 +60,7 @@ async function answerFile(
     return c.text('Service Unavailable', 503);
   if (context.faults.take('ecb', 'permission', target) !== undefined) return c.text('Forbidden', 403);
   const isSpoilt = context.faults.take('ecb', 'invalid_record', target) !== undefined;
-  const bytes = pack(isSpoilt ? csv.replace(/^(\d{4}-\d\d-\d\d),[^,]+/m, '$1,abc') : csv);
+  const bytes = write((csv) => (isSpoilt ? csv.replace(/^(\d{4}-\d\d-\d\d),[^,]+/m, '$1,abc') : csv));
   const response = new Response(new Uint8Array(bytes), { headers: { 'content-type': type } });
   return context.faults.take('ecb', 'truncated', target) === undefined ? response : halfBody(response);
 }

@@ -59,6 +59,8 @@ function shapeRow(query: InsightsQuery, account: WorldAccount, group: Group): Re
   const all: Record<string, unknown> = {
     ...objectFields(query, account, group.ad),
     ...scalarFields(numbers),
+    // Seldom asked for, and dear to write.
+    ...(query.fields.some((field) => ratioNames.has(field)) ? ratioFields(numbers) : {}),
     ...actionFields(numbers, query.attributionWindows, query.isPurchaseLost),
   };
   const row: Record<string, unknown> = { account_id: account.id };
@@ -109,12 +111,24 @@ function scalarFields(numbers: DayNumbers): Record<string, string | undefined> {
     impressions: String(impressions),
     clicks: String(clicks),
     reach: String(reach),
+    inline_link_clicks: linkClicks === 0 ? undefined : String(linkClicks),
+  };
+}
+
+const ratioNames = new Set([
+  ...['frequency', 'cpm', 'cpp', 'ctr', 'cpc'],
+  ...['inline_link_click_ctr', 'cost_per_inline_link_click'],
+]);
+
+function ratioFields(numbers: DayNumbers): Record<string, string | undefined> {
+  const spend = numbers.spendCents / 100;
+  const { impressions, clicks, linkClicks, reach } = numbers;
+  return {
     frequency: ratio(impressions, reach),
     cpm: ratio(spend * 1000, impressions),
     cpp: ratio(spend * 1000, reach),
     ctr: ratio(clicks * 100, impressions),
     cpc: ratio(spend, clicks),
-    inline_link_clicks: linkClicks === 0 ? undefined : String(linkClicks),
     inline_link_click_ctr: linkClicks === 0 ? undefined : ratio(linkClicks * 100, impressions),
     cost_per_inline_link_click: ratio(spend, linkClicks),
   };

@@ -12,9 +12,16 @@ export function dayNumber(day: string): number {
   return Math.round(Date.UTC(date.year, date.month - 1, date.day) / dayMs);
 }
 
+/** Some thousand days are written again and again, on every row. */
+const texts = new Map<number, string>();
+
 /** Days since 1970-01-01 as 'YYYY-MM-DD'. */
 export function dayText(day: number): string {
-  return new Date(day * dayMs).toISOString().slice(0, 10);
+  const known = texts.get(day);
+  if (known !== undefined) return known;
+  const text = new Date(day * dayMs).toISOString().slice(0, 10);
+  texts.set(day, text);
+  return text;
 }
 
 /** 0 is Sunday. */

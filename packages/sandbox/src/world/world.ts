@@ -27,15 +27,16 @@ export interface AdsWorld {
 
 const historyMonths = 24;
 
-/** The world of one ad platform. It begins on the first of the month two years before the clock's now. */
+/** The day on which a world begins: the first of the month two years before the clock's now. */
+export function firstDayOf({ clock }: Pick<VendorContext, 'clock'>): number {
+  const begin = clock.now().toZonedDateTimeISO('UTC').toPlainDate().subtract({ months: historyMonths });
+  return dayNumber(begin.with({ day: 1 }).toString());
+}
+
+/** The world of one ad platform. */
 export function createAdsWorld(context: VendorContext, vendor: 'meta' | 'tiktok'): AdsWorld {
   const accounts = vendor === 'meta' ? metaAccounts : tiktokAccounts;
-  const begin = context.clock
-    .now()
-    .toZonedDateTimeISO('UTC')
-    .toPlainDate()
-    .subtract({ months: historyMonths });
-  const firstDay = dayNumber(begin.with({ day: 1 }).toString());
+  const firstDay = firstDayOf(context);
   const created = new Map<string, { today: number; ads: WorldAd[] }>();
 
   function ads(account: WorldAccount): readonly WorldAd[] {

@@ -3,7 +3,7 @@
  * A line a day, newest first, `Date,USD,JPY,…,` with `N/A` where a currency has no rate.
  * https://www.ecb.europa.eu/stats/policy_and_exchange_rates/euro_reference_exchange_rates
  */
-import { unzipSync } from 'fflate';
+import { Unzip, UnzipInflate, unzipSync } from 'fflate';
 
 import { PipelineError } from '../errors.ts';
 import type { HttpClient, HttpReply } from '../http.ts';
@@ -18,15 +18,19 @@ export interface PublishedRate {
 
 const FILE = 'eurofxref-hist';
 const NO_RATE = 'N/A';
-const NEWLINE = 10;
+/** Of the zip: some 15 KB of text. A scheduled run needs one step, a first run all of them. */
+const STEP_BYTES = 4_096;
 
-/** The whole CSV as bytes: out of the zip, or as it is where there is no zip. Throws PipelineError `upstream`. */
-export async function fetchRates(http: HttpClient, baseUrl: string): Promise<Uint8Array> {
+/**
+ * The CSV, piece by piece: out of the zip, or as it is where there is no zip. It is inflated as it is read, so that what is
+ * left unread costs nothing. Throws PipelineError `upstream`.
+ */
+export async function fetchRates(http: HttpClient, baseUrl: string): Promise<Iterable<Uint8Array>> {
   const zip = await download(http, `${baseUrl}/${FILE}.zip`, (reply) =>
     reply.status === 404 ? undefined : checkZip(reply),
   );
-  if (zip.status !== 404) return unzip(zip.bytes) ?? new Uint8Array();
-  return (await download(http, `${baseUrl}/${FILE}.csv`, checkStatus)).bytes;
+  if (zip.status !== 404) return inflate(zip.bytes, zip.url);
+  return [(await download(http, `${baseUrl}/${FILE}.csv`, checkStatus)).bytes];
 }
 
 function download(http: HttpClient, url: string, classify: (reply: HttpReply) => PipelineError | undefined) {
@@ -51,22 +55,59 @@ function checkZip(reply: HttpReply): PipelineError | undefined {
   const wrong = checkStatus(reply);
   // The reply that the client hands over has the bytes, although its type does not say so.
   if (wrong !== undefined || !('bytes' in reply) || !(reply.bytes instanceof Uint8Array)) return wrong;
-  if (unzip(reply.bytes) !== undefined) return undefined;
+  if (isWhole(reply.bytes)) return undefined;
+  return brokenZip(reply.url);
+}
+
+function brokenZip(url: string): PipelineError {
   return new PipelineError({
     type: 'upstream',
     message: "The European Central Bank's zip is broken: it may have been cut off on the way",
     advice: 'Nothing to do: the next run tries again.',
     retryable: true,
-    context: { url: reply.url, bytes: reply.bytes.length },
+    context: { url },
   });
 }
 
-/** The CSV in the zip, or undefined when there is none that can be read. */
-function unzip(bytes: Uint8Array): Uint8Array | undefined {
+/** Whether the zip has its directory, which is at its end, and a CSV in it. */
+function isWhole(bytes: Uint8Array): boolean {
+  let found = false;
   try {
-    return Object.entries(unzipSync(bytes)).find(([name]) => name.endsWith('.csv'))?.[1];
+    unzipSync(bytes, {
+      filter({ name }) {
+        found ||= isCsv(name);
+        return false;
+      },
+    });
   } catch {
-    return undefined;
+    return false;
+  }
+  return found;
+}
+
+function isCsv(name: string): boolean {
+  return name.endsWith('.csv');
+}
+
+/** The CSV in the zip, inflated a step at a time. */
+function* inflate(bytes: Uint8Array, url: string): Generator<Uint8Array> {
+  const inflated: Uint8Array[] = [];
+  const unzip = new Unzip((file) => {
+    if (!isCsv(file.name)) return;
+    file.ondata = (error, chunk) => {
+      if (error !== null) throw error;
+      inflated.push(chunk);
+    };
+    file.start();
+  });
+  unzip.register(UnzipInflate);
+  for (let start = 0; start < bytes.length; start += STEP_BYTES) {
+    try {
+      unzip.push(bytes.subarray(start, start + STEP_BYTES), start + STEP_BYTES >= bytes.length);
+    } catch {
+      throw brokenZip(url);
+    }
+    yield* inflated.splice(0);
   }
 }
 
@@ -74,7 +115,11 @@ function unzip(bytes: Uint8Array): Uint8Array | undefined {
  * The rates of the window's days, newest first. Stops at the first older day: of thousands only some lines are read.
  * Throws `contract` when the file is not what is expected, `upstream` when its newest day is before `staleBefore`.
  */
-export function* readRates(csv: Uint8Array, window: DayWindow, staleBefore: Day): Generator<PublishedRate> {
+export function* readRates(
+  csv: Iterable<Uint8Array>,
+  window: DayWindow,
+  staleBefore: Day,
+): Generator<PublishedRate> {
   const lines = readLines(csv);
   const quotes = readHeader(lines.next().value);
   let previous: Day | undefined;
@@ -96,15 +141,15 @@ export function* readRates(csv: Uint8Array, window: DayWindow, staleBefore: Day)
   if (previous === undefined) throw unexpected('it has no day', '');
 }
 
-function* readLines(bytes: Uint8Array): Generator<string, undefined> {
+function* readLines(pieces: Iterable<Uint8Array>): Generator<string, undefined> {
   const decoder = new TextDecoder();
-  for (let start = 0; start < bytes.length;) {
-    const newline = bytes.indexOf(NEWLINE, start);
-    const end = newline === -1 ? bytes.length : newline;
-    const line = decoder.decode(bytes.subarray(start, end)).trim();
-    start = end + 1;
-    if (line !== '') yield line;
+  let rest = '';
+  for (const piece of pieces) {
+    const lines = (rest + decoder.decode(piece, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line.trim() !== '') yield line.trim();
   }
+  if (rest.trim() !== '') yield rest.trim();
 }
 
 /** The currencies of the columns after the date; a line ends with a comma, so the last one has no name. */

@@ -76,9 +76,27 @@ describe('reading the file', () => {
   });
 
   test('reads no further than the window asks for', () => {
-    const csv = strToU8(`${CSV}this line would be refused\n`);
+    const csv = [strToU8(`${CSV}this line would be refused\n`)];
     expect([...readRates(csv, { from: '2026-11-18', to: '2026-11-22' }, '2026-11-14')]).toHaveLength(4);
     expect(() => [...readRates(csv, ALL, '2026-11-14')]).toThrow(/not as expected/);
+  });
+});
+
+describe('a zip that is broken in its middle', () => {
+  const days = Array.from({ length: 6000 }, (_, index) => {
+    const date = new Date(Date.UTC(2026, 10, 20) - index * 86_400_000).toISOString().slice(0, 10);
+    return `${date},${1 + ((index * 7_919) % 10_007) / 10_000},`;
+  });
+  const { body } = zipped(`Date,USD,\n${days.join('\n')}\n`);
+  const broken =
+    body instanceof Uint8Array ? body.slice().fill(255, body.length / 2, body.length / 2 + 500) : '';
+
+  test('is right as far as a scheduled run reads', async () => {
+    expect(await read(() => ({ body: broken }), { from: '2026-11-18', to: '2026-11-22' })).toHaveLength(3);
+  });
+
+  test('fails whoever reads all of it', async () => {
+    await expect(read(() => ({ body: broken }))).rejects.toBeInstanceOf(PipelineError);
   });
 });
 
