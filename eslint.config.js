@@ -7,6 +7,7 @@ const OWNED = [
   { name: 'pg', message: 'Only shared/src/db.ts talks to the driver.' },
   { name: 'pg-copy-streams', message: 'Only shared/src/db.ts talks to the driver.' },
   { name: 'p-retry', message: 'Only shared/src/http.ts retries.' },
+  { name: 'posthog-node', message: 'Only shared/src/telemetry.ts tells PostHog.' },
   { name: 'node-cron', message: 'Only pipeline/src/commands/schedule.ts schedules.' },
 ];
 
@@ -20,6 +21,14 @@ export default tseslint.config(
       'simple-import-sort/imports': ['error', { groups: [['^node:'], ['^@?\\w'], ['^@floyo/'], ['^\\.']] }],
       'no-console': 'error',
       'no-restricted-imports': ['error', { paths: OWNED }],
+      // Which the rule above does not see.
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "ImportExpression > Literal[value='posthog-node']",
+          message: 'Only shared/src/telemetry.ts tells PostHog.',
+        },
+      ],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
@@ -35,6 +44,13 @@ export default tseslint.config(
   {
     files: ['packages/shared/src/http.ts'],
     rules: { 'no-restricted-imports': ['error', { paths: OWNED.filter(({ name }) => name !== 'p-retry') }] },
+  },
+  {
+    files: ['packages/shared/src/telemetry.ts'],
+    rules: {
+      'no-restricted-imports': ['error', { paths: OWNED.filter(({ name }) => name !== 'posthog-node') }],
+      'no-restricted-syntax': 'off',
+    },
   },
   {
     files: ['packages/pipeline/src/commands/schedule.ts'],

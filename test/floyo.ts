@@ -1,16 +1,19 @@
 /** Runs the real command in real processes, on a test database and the sandbox; for the end-to-end tests. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { sql } from 'kysely';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 
 import type { RunDocument } from '@floyo/pipeline/run';
+import { type Sandbox, startSandbox } from '@floyo/sandbox';
 import { connect, type Session } from '@floyo/shared/db';
 import { repositoryRoot } from '@floyo/shared/paths';
+import { createTestDatabase, type TestDatabase } from '@floyo/shared/testing/database';
 
 export interface Outcome {
   readonly code: number | null;
@@ -26,12 +29,40 @@ export interface Running {
   printed(text: string): Promise<void>;
 }
 
+/** What the tests of a file run on: `env` is all that a command needs. */
+export interface TestWorld {
+  readonly sandbox: Sandbox;
+  readonly database: TestDatabase;
+  readonly env: Record<string, string>;
+}
+
+/**
+ * For the top of a test file: one sandbox for all its tests, without faults and its clock at `now` when each begins, and a
+ * database of its own for each, which `assign` is given.
+ */
+export function useWorld(now: string, assign: (world: TestWorld) => void): void {
+  let sandbox: Sandbox;
+  let database: TestDatabase;
+  beforeAll(async () => {
+    sandbox = await startSandbox({ now, ratesSince: '2026-05-01', stripe: { customers: 15 } });
+  });
+  afterAll(() => sandbox.close());
+  beforeEach(async () => {
+    sandbox.faults.clear();
+    sandbox.clock.set(now);
+    database = await createTestDatabase();
+    assign({ sandbox, database, env: { ...sandbox.env, DATABASE_URL: database.url } });
+  });
+  afterEach(() => database.drop());
+}
+
 /** Starts `floyo …` with exactly this environment (and PATH). */
 export function startFloyo(args: readonly string[], env: Readonly<Record<string, string>>): Running {
+  const folder = mkdtempSync(join(tmpdir(), 'floyo-cwd-'));
   const child = spawn(process.execPath, [join(repositoryRoot, 'packages/pipeline/src/main.ts'), ...args], {
     env: { PATH: process.env['PATH'], FLOYO_ENV_FILE: '/dev/null', FLOYO_RETRY_BASE_MS: '20', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    cwd: mkdtempSync(join(tmpdir(), 'floyo-cwd-')),
+    cwd: folder,
   });
   let stdout = '';
   let stderr = '';
@@ -43,7 +74,10 @@ export function startFloyo(args: readonly string[], env: Readonly<Record<string,
   });
   const done = new Promise<Outcome>((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+    child.on('close', (code, signal) => {
+      rmSync(folder, { recursive: true });
+      resolve({ code, signal, stdout, stderr });
+    });
   });
   return {
     process: child,
@@ -77,9 +111,16 @@ export async function floyoJson<T = RunDocument>(
   return { ...outcome, document: JSON.parse(outcome.stdout) as T };
 }
 
-const TABLES = ['spend', 'orders', 'order_items', 'refunds', 'fx_rates', 'daily_metrics'];
+const TABLES = [
+  ...['spend', 'orders', 'order_items', 'refunds', 'fx_rates', 'events', 'event_user_days'],
+  ...['billing_events', 'subscriptions', 'invoices', 'payments'],
+  'daily_metrics',
+];
 
-/** Everything a user sees in the tables: a digest a table, who loaded a row and when left out. */
+/**
+ * Everything a user sees in the tables: a digest a table, who loaded a row and when left out; so is the second at which
+ * Stripe was asked.
+ */
 export async function digestTables(url: string): Promise<Record<string, string>> {
   const session = await connect(url);
   try {
@@ -87,7 +128,7 @@ export async function digestTables(url: string): Promise<Record<string, string>>
     for (const table of TABLES) {
       const { rows } = await sql<{ digest: string }>`
         select count(*) || ':' || coalesce(md5(string_agg(line, E'\n' order by line)), '') as digest from (
-          select (to_jsonb(t) - 'synced_at' - 'run_id' - 'computed_at')::text as line from ${sql.table(table)} t) lines`.execute(
+          select (to_jsonb(t) - 'synced_at' - 'run_id' - 'computed_at' - 'received_at' - 'stripe_event_created')::text as line from ${sql.table(table)} t) lines`.execute(
         session.db,
       );
       digests[table] = rows[0]?.digest ?? '';

@@ -4,10 +4,6 @@
  * itself: memory holds one bucket, whatever the size of the file. Nothing of it is believed before its bytes, lines and
  * orders are what Shopify counted.
  */
-import { type FileHandle, mkdtemp, open, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
 import { z } from 'zod';
 
 import type { Io } from '@floyo/shared/connector';
@@ -15,6 +11,7 @@ import { PipelineError } from '@floyo/shared/errors';
 import type { HttpReply } from '@floyo/shared/http';
 
 import type { BulkOperation } from './bulk-operations.ts';
+import { openSpool, type Spool } from './spool.ts';
 
 /** Of the file's text; as objects it is about five times as much. */
 const BUCKET_BYTES = 8_000_000;
@@ -42,71 +39,53 @@ export interface BulkFile {
 
 /** Downloads the result. Throws PipelineError (`truncated`) when it is not what was counted. */
 export async function fetchBulkFile(operation: BulkOperation, url: string, io: Io): Promise<BulkFile> {
-  const folder = await mkdtemp(join(tmpdir(), 'floyo-bulk-'));
-  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const spool = await openSpool();
   const size = Math.min(MOST_BUCKETS, Math.ceil((operation.fileSize ?? 0) / BUCKET_BYTES) || 1);
-  const paths = Array.from({ length: size }, (_, bucket) => join(folder, `${bucket}.jsonl`));
   try {
     await io.http.request({
       url,
       safeToRepeat: true,
       timeoutMs: DOWNLOAD_TIMEOUT_MS,
       classify: classifyDownload,
-      sink: (body) => deal(body, operation, paths),
+      sink: (body) => deal(body, operation, spool, size),
     });
   } catch (error) {
-    await remove();
+    await spool.close();
     throw error;
   }
-  return { read: () => readBuckets(paths), remove };
+  return { read: () => readBuckets(spool, size), remove: () => spool.close() };
 }
 
 /** Deals the lines out to the buckets and counts. */
 async function deal(
   body: AsyncIterable<Uint8Array>,
   operation: BulkOperation,
-  paths: readonly string[],
+  spool: Spool,
+  size: number,
 ): Promise<void> {
-  const buckets = await Promise.all(paths.map((path) => open(path, 'w', 0o600)));
-  try {
-    const waiting = buckets.map((handle) => ({ handle, text: '' }));
-    const counts = { bytes: 0, lines: 0, roots: 0 };
-    for await (const text of linesOf(body, counts)) {
-      const line = lineSchema.safeParse(parseJson(text));
-      if (!line.success) throw unlike(operation, 'a line that is no JSON', true);
-      const owner = line.data.__parentId ?? line.data.id ?? '';
-      counts.lines += 1;
-      if (line.data.__parentId === undefined) counts.roots += 1;
-      const bucket = waiting[Number(owner.replaceAll(/\D/g, '').slice(-12)) % waiting.length];
-      if (bucket === undefined) throw new TypeError('There is no bucket.');
-      bucket.text += `${text}\n`;
-      if (bucket.text.length > FLUSH_BYTES) await flush(bucket);
-    }
-    for (const bucket of waiting) await flush(bucket);
-    // A body that is cut off may be whole the next time; a file that disagrees with its counts stays so.
-    if (counts.bytes !== operation.fileSize)
-      throw unlike(operation, `${counts.bytes} bytes instead of ${operation.fileSize ?? 'none'}`, true);
-    if (counts.lines !== operation.objectCount)
-      throw unlike(operation, `${counts.lines} lines instead of ${operation.objectCount}`, false);
-    if (counts.roots !== operation.rootObjectCount)
-      throw unlike(operation, `${counts.roots} orders instead of ${operation.rootObjectCount}`, false);
-  } finally {
-    await Promise.all(buckets.map((handle) => handle.close()));
+  // The body may come again, after one that broke off.
+  await spool.clear();
+  const waiting = Array.from({ length: size }, () => '');
+  const counts = { bytes: 0, lines: 0, roots: 0 };
+  for await (const text of linesOf(body, counts)) {
+    const line = lineSchema.safeParse(parseJson(text));
+    if (!line.success) throw unlike(operation, 'a line that is no JSON', true);
+    const owner = line.data.__parentId ?? line.data.id ?? '';
+    counts.lines += 1;
+    if (line.data.__parentId === undefined) counts.roots += 1;
+    const bucket = Number(owner.replaceAll(/\D/g, '').slice(-12)) % size;
+    const gathered = `${waiting[bucket] ?? ''}${text}\n`;
+    waiting[bucket] = gathered.length > FLUSH_BYTES ? '' : gathered;
+    if (gathered.length > FLUSH_BYTES) await spool.append(bucket, gathered);
   }
-}
-
-async function flush(bucket: { readonly handle: FileHandle; text: string }): Promise<void> {
-  try {
-    await bucket.handle.appendFile(bucket.text);
-  } catch (error) {
-    throw new PipelineError({
-      type: 'internal',
-      message: `The result of a bulk operation can't be kept in ${tmpdir()}: ${error instanceof Error ? error.message : String(error)}`,
-      advice: 'Make room there, or read fewer days at once.',
-      cause: error,
-    });
-  }
-  bucket.text = '';
+  for (const [bucket, text] of waiting.entries()) await spool.append(bucket, text);
+  // A body that is cut off may be whole the next time; a file that disagrees with its counts stays so.
+  if (counts.bytes !== operation.fileSize)
+    throw unlike(operation, `${counts.bytes} bytes instead of ${operation.fileSize ?? 'none'}`, true);
+  if (counts.lines !== operation.objectCount)
+    throw unlike(operation, `${counts.lines} lines instead of ${operation.objectCount}`, false);
+  if (counts.roots !== operation.rootObjectCount)
+    throw unlike(operation, `${counts.roots} orders instead of ${operation.rootObjectCount}`, false);
 }
 
 /** The lines of a body, each decoded when it is whole. */
@@ -128,10 +107,11 @@ async function* linesOf(body: AsyncIterable<Uint8Array>, counts: { bytes: number
 }
 
 async function* readBuckets(
-  paths: readonly string[],
+  spool: Spool,
+  size: number,
 ): AsyncGenerator<{ readonly orders: readonly BulkOrder[]; readonly orphans: readonly string[] }> {
-  for (const path of paths) {
-    const text = await readFile(path, 'utf8');
+  for (let bucket = 0; bucket < size; bucket++) {
+    const text = await spool.read(bucket);
     const lines = text.split('\n').filter((line) => line !== '');
     yield joinLines(lines.map(parseJson));
   }

@@ -1,5 +1,5 @@
 /** Backfills in bulk: the same rows as by paging, whatever happens to the operations. */
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -143,7 +143,7 @@ describe('a backfill above the threshold', () => {
     expect(rowsOf(records.flat(), usShop)).toEqual(await pagedRows(usShop));
   });
 
-  it('leaves no file behind, even when the reader stops in the middle', async () => {
+  it('has no file that a killed process could leave behind, and leaves none', async () => {
     const spools = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('floyo-bulk-'));
     const before = spools();
     io = harness.createIo();
@@ -153,6 +153,7 @@ describe('a backfill above the threshold', () => {
     if (window === undefined) throw new Error('there is no window');
     for await (const page of stream.readDays(session, window, io)) {
       expect(page.length).toBeGreaterThan(0);
+      expect(spools(), 'while it reads').toEqual(before);
       break;
     }
     expect(spools()).toEqual(before);
@@ -281,7 +282,8 @@ describe('an operation that goes wrong gives the same rows by another way', () =
   });
 
   it('but fails when the filter was ignored, of which nobody warns in bulk', async () => {
-    const path = join(mkdtempSync(join(tmpdir(), 'floyo-csv-')), 'orders.csv');
+    const folder = mkdtempSync(join(tmpdir(), 'floyo-csv-'));
+    const path = join(folder, 'orders.csv');
     const line = (number: number, day: string): string => `${number},A,Mug,1,${day} 10:00:00,5.00,,UK`;
     const header = 'InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country';
     writeFileSync(
@@ -308,6 +310,7 @@ describe('an operation that goes wrong gives the same rows by another way', () =
       });
     } finally {
       await tiny.close();
+      rmSync(folder, { recursive: true });
     }
   });
 });

@@ -118,7 +118,7 @@ async function readColumns(session: Session): Promise<Column[]> {
     join pg_type t on t.oid = a.atttypid
     left join pg_type item on item.oid = t.typelem and t.typcategory = 'A'
     left join pg_type base on base.oid = t.typbasetype and t.typtype = 'd'
-    where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm')
+    where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm') and not c.relispartition
       and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'supabase_migrations')
     order by n.nspname <> 'public', n.nspname, c.relname, a.attnum`.execute(session.db);
   return found.rows;

@@ -14,6 +14,8 @@ interface Part {
 
 /** Schemas that are the project's own. */
 const ownSchemas = sql`n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'supabase_migrations')`;
+/** Their tables, without partitions: which months there are says the clock, not the migrations. */
+const ownTables = sql`${ownSchemas} and not c.relispartition`;
 const qualified = sql`format('%I.%I', n.nspname, c.relname)`;
 /** Grants of an access list, one line each, without what the owner has anyway. */
 const grants = (
@@ -96,7 +98,7 @@ const tables = sql<Part>`
     E'\\n)', case when c.relkind = 'p' then ' partition by ' || pg_get_partkeydef(c.oid) end,
     ' with (' || array_to_string(c.reloptions, ', ') || ')', ';') as text
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
-  where c.relkind in ('r', 'p') and ${ownSchemas} order by n.nspname, c.relname`;
+  where c.relkind in ('r', 'p') and ${ownTables} order by n.nspname, c.relname`;
 
 const views = sql<Part>`
   select ${qualified} as object, concat('create ', case c.relkind when 'm' then 'materialized ' end, 'view ', ${qualified},
@@ -146,13 +148,13 @@ const comments = sql<Part>`
   join pg_class c on c.oid = o.objoid and o.classoid = 'pg_class'::regclass and c.relkind in ('r', 'p', 'v', 'm')
   join pg_namespace n on n.oid = c.relnamespace
   left join pg_attribute a on a.attrelid = c.oid and a.attnum = o.objsubid
-  where ${ownSchemas} order by 1, o.objsubid`;
+  where ${ownTables} order by 1, o.objsubid`;
 
 /** Those that a constraint brings are in the table already. */
 const indexes = sql<Part>`
   select ${qualified} as object, pg_get_indexdef(i.indexrelid) || ';' as text
   from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
-  where ${ownSchemas} and c.relkind <> 't'
+  where ${ownTables} and c.relkind <> 't'
     and not exists (select 1 from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))
   order by 1, i.indexrelid::regclass::text`;
 
@@ -160,7 +162,7 @@ const triggers = sql<Part>`
   select ${qualified} as object, concat(pg_get_triggerdef(t.oid), ';',
     case t.tgenabled when 'D' then ' -- disabled' end) as text
   from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
-  where not t.tgisinternal and ${ownSchemas} order by 1, t.tgname`;
+  where not t.tgisinternal and ${ownTables} order by 1, t.tgname`;
 
 const policies = sql<Part>`
   select ${qualified} as object, concat_ws(E'\\n',
@@ -171,16 +173,16 @@ const policies = sql<Part>`
         ' with check (' || y.with_check || ')'), E'\\n' order by y.policyname)
       from pg_policies y where y.schemaname = n.nspname and y.tablename = c.relname)) as text
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
-  where c.relrowsecurity and ${ownSchemas} order by 1`;
+  where c.relrowsecurity and ${ownTables} order by 1`;
 
 const tableGrants = sql<Part>`
   select object, text from (
     select ${qualified} as object, 0 as place, ${grants('table', sql`${qualified}`, 'c.relacl', 'c.relowner')} as text
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'p', 'v', 'm') and ${ownSchemas}
+    where c.relkind in ('r', 'p', 'v', 'm') and ${ownTables}
     union all
     select ${qualified}, a.attnum, format('grant %s (%I) on table %s to %s;', lower(x.privilege_type), a.attname, ${qualified},
       case x.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end)
     from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-    cross join lateral aclexplode(a.attacl) x where ${ownSchemas} and x.grantee <> c.relowner
+    cross join lateral aclexplode(a.attacl) x where ${ownTables} and x.grantee <> c.relowner
   ) g where text is not null order by object, place, text`;
