@@ -2,13 +2,16 @@
  * What a source declares. A connector knows its vendor and no Postgres; the runner knows Postgres and no vendor.
  * Data flows one way: read (pages of unknown) -> schema -> toRows -> load -> cover.
  */
-import type { Insertable } from 'kysely';
+import type { Insertable, Kysely } from 'kysely';
 import type { Temporal } from 'temporal-polyfill';
 import type { z } from 'zod';
 
 import type { ConfigSection } from './config.ts';
 import type { Database, Json } from './db.types.ts';
+import type { PipelineError } from './errors.ts';
 import type { HttpClient } from './http.ts';
+import type { LoadCounts } from './load.ts';
+import type { Write } from './lock.ts';
 import type { Logger } from './log.ts';
 import type { Day, DayWindow, InstantWindow } from './window.ts';
 
@@ -17,7 +20,16 @@ export const SOURCES = ['fx', 'meta', 'tiktok', 'shopify', 'stripe', 'posthog'] 
 export type SourceName = (typeof SOURCES)[number];
 
 /** Tables that connectors may load. */
-export type LoadTable = 'spend' | 'orders' | 'order_items' | 'refunds' | 'fx_rates';
+export type LoadTable =
+  | 'spend'
+  | 'orders'
+  | 'order_items'
+  | 'refunds'
+  | 'fx_rates'
+  | 'events'
+  | 'event_user_days'
+  | 'billing_events'
+  | 'billing_objects';
 
 /** A row to load; who loaded it and when is the loader's to write. */
 export type LoadRow<T extends LoadTable> = Omit<
@@ -32,8 +44,18 @@ type JsonColumn<T extends LoadTable> = {
   [C in keyof Database[T]]: Database[T][C] extends Json ? C : never;
 }[keyof Database[T]];
 
-/** What one record becomes: rows by table. */
-export type LoadRows = { readonly [T in LoadTable]?: readonly LoadRow<T>[] };
+/** What one record becomes: rows by table, or changes that the stream's function applies. */
+export type LoadRows = { readonly [T in LoadTable]?: readonly LoadRow<T>[] } & {
+  readonly changes?: readonly LoadChange[];
+};
+
+/** A change that a function of the database takes whole (`ParentTable.applyWith`). */
+export interface LoadChange {
+  readonly externalId: string;
+  /** What it locks: a page is applied in the order of these, so that it and another transaction don't wait for each other. */
+  readonly lock: string;
+  readonly change: object;
+}
 
 /** The stream's main table. */
 export interface ParentTable {
@@ -44,6 +66,12 @@ export interface ParentTable {
   readonly scope: (accountId: string) => Readonly<Record<string, string>>;
   /** A row whose stored value in this column is newer is left alone, with its children. */
   readonly newerThan?: string;
+  /**
+   * A function of the database that takes each change of the records (`LoadRows.changes`) and decides what becomes of it,
+   * such as `public.stripe_apply`. Changes stand by themselves, so that each page commits when it is in; coverage and the
+   * cursor commit after the last one.
+   */
+  readonly applyWith?: string;
 }
 
 /** A table whose rows belong to a row of the parent table and are replaced with it, as a whole. */
@@ -97,12 +125,19 @@ export interface Io {
   readonly secrets?: SecretStore;
 }
 
+/** What a vendor has of a day, e.g. by event the number of records and the latest arrival. Compared as JSON. */
+export type DayFigures = Readonly<Record<string, readonly (string | number)[] | string | number>>;
+
 /**
  * One kind of record of a source.
  * `Session` is what `open` returned for the account; `Raw` is inferred from `schema`.
  */
 export interface Stream<Session extends Account, Raw> {
   readonly name: string;
+  /** The only kind of reading that takes this stream; both do unless told. */
+  readonly only?: 'scheduled' | 'backfill';
+  /** Under which stream's name the days that it reads are covered; its own unless told. */
+  readonly coversAs?: string;
   readonly parent: ParentTable;
   readonly children: readonly ChildTable[];
   /** Whose calendar the days are: the account's own, or the reporting one. */
@@ -134,6 +169,22 @@ export interface Stream<Session extends Account, Raw> {
     readonly lagMs: number;
     /** The longest window that one `read` is asked for. */
     readonly maxWindowMs: number;
+    /**
+     * How far back the vendor tells changes, where it forgets them. A first run reads them from there on; when the cursor
+     * is older, days are read whole again from where it stopped.
+     */
+    readonly reachMs?: number;
+  };
+  /** After a reading, replays left out: what the source has to look after itself in what is stored. */
+  readonly tend?: (session: Session, desk: Desk, io: Io) => Promise<Tended>;
+  /**
+   * For a vendor that tells cheaply what it has of a day. Scheduled runs ask for it first and read only the days on which
+   * it differs from what was told when their rows were read, or on which rows are missing here; days that are the same
+   * are covered without reading.
+   */
+  readonly figures?: {
+    /** By day; a day that is left out has no records. Throws WindowTooLargeError to be asked for fewer days. */
+    readonly read: (session: Session, window: DayWindow, io: Io) => Promise<ReadonlyMap<Day, DayFigures>>;
   };
   /**
    * The vendor's own totals of days that have ended, to compare with what is stored: `measures` are numeric columns of
@@ -183,6 +234,25 @@ export interface Stream<Session extends Account, Raw> {
   };
   /** Pure: one record to rows. Throws to quarantine the record, its message being the reason. */
   readonly toRows: (record: Raw, session: Session, reporting: Reporting) => LoadRows;
+}
+
+/** What a stream that tends what is stored may use of the database. */
+export interface Desk {
+  readonly work: 'scheduled' | 'backfill';
+  readonly runId: string;
+  readonly db: Kysely<Database>;
+  /** A transaction of the run, which fails when the run no longer holds the lock. */
+  readonly write: Write;
+  /** Today in the stream's calendar. */
+  readonly today: Day;
+  /** Counted with the stream's rows. */
+  readonly count: (counts: Partial<LoadCounts>) => void;
+}
+
+/** What came of it: for the result's metadata, and what people should know although nothing failed. */
+export interface Tended {
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly warnings: readonly PipelineError[];
 }
 
 /** A stream whose session and record types are closed over. */

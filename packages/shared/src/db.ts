@@ -113,6 +113,49 @@ export async function connect(
   };
 }
 
+/** Several connections for short statements of many callers at once. */
+export interface Pool {
+  /** Runs a statement that each connection prepares once, under the name. Rejects with what the driver throws. */
+  query(
+    name: string,
+    text: string,
+    values: readonly string[],
+  ): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** Waits for the statements under way. */
+  end(): Promise<void>;
+}
+
+/**
+ * Opens a pool; connections are made when they are needed, and anew after they were lost. `onLost` is told of one that
+ * broke while nobody used it.
+ */
+export function openPool(
+  url: string,
+  options: {
+    readonly applicationName: string;
+    readonly max: number;
+    readonly onLost: (error: Error) => void;
+  },
+): Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: options.applicationName,
+    max: options.max,
+    keepAlive: true,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 15_000,
+    types,
+  });
+  pool.on('error', options.onLost);
+  return {
+    async query(name, text, values) {
+      const { rows } = await pool.query<Record<string, unknown>>({ name, text, values: [...values] });
+      return rows;
+    },
+    end: () => pool.end(),
+  };
+}
+
 /** SQLSTATEs with which the server ends a session: shutdown, terminated by an administrator, idle too long. */
 const SESSION_ENDED = /^(57P0[1-5]|25P03|25P04)$/;
 

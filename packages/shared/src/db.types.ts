@@ -17,6 +17,46 @@ export type Generated<T> =
 /** Made by the database alone, never written. */
 export type GeneratedAlways<T> = T extends ColumnType<infer S, unknown, unknown> ? ColumnType<S, never, never> : ColumnType<T, never, never>;
 
+export interface BillingEvents {
+  external_id: string;
+  date: string;
+  account: string;
+  livemode: boolean;
+  type: string;
+  object_type: string | null;
+  object_id: string | null;
+  customer_id: string | null;
+  api_version: string | null;
+  event_created: string;
+  status: string;
+  attempts: Generated<number>;
+  sweeps: Generated<number>;
+  error: string | null;
+  next_attempt_at: string | null;
+  payload: Json;
+  received_at: Generated<string>;
+  synced_at: Generated<string>;
+  run_id: string | null;
+}
+
+export interface BillingObjects {
+  external_id: string;
+  date: string;
+  account: string;
+  livemode: boolean;
+  type: string;
+  object_id: string;
+  version_at: string;
+  event_id: string | null;
+  source: string;
+  rank: Int8 | null;
+  deleted: Generated<boolean>;
+  dirty_since: string | null;
+  data: Json | null;
+  synced_at: Generated<string>;
+  run_id: string | null;
+}
+
 export interface CampaignDays {
   source: string | null;
   account: string | null;
@@ -50,11 +90,102 @@ export interface DailyMetricsWide {
   date: string | null;
 }
 
+export interface EventUserDays {
+  external_id: string;
+  date: string;
+  source: string;
+  distinct_id: string;
+  user_id: string | null;
+  event: string;
+  count: Int8;
+  first_at: string;
+  last_at: string;
+  synced_at: Generated<string>;
+  run_id: string | null;
+}
+
+export interface Events {
+  external_id: string;
+  date: string;
+  source: string;
+  event: string;
+  distinct_id: string;
+  user_id: string | null;
+  occurred_at: string;
+  properties: Json;
+  synced_at: Generated<string>;
+  run_id: string | null;
+}
+
+export interface ExperimentResults {
+  external_id: string;
+  date: string;
+  experiment: string;
+  variant: string;
+  is_control: boolean;
+  status: string;
+  is_closed: boolean;
+  users: number;
+  conversions: number;
+  rate: number | null;
+  rate_low: number | null;
+  rate_high: number | null;
+  difference: number | null;
+  difference_low: number | null;
+  difference_high: number | null;
+  z: number | null;
+  p_value: number | null;
+  p_adjusted: number | null;
+  probability_best: number | null;
+  excluded_users: number;
+  srm_p_value: number | null;
+  winner: string | null;
+  computed_at: string;
+  synced_at: Generated<string>;
+  run_id: string | null;
+}
+
+export interface Experiments {
+  key: string;
+  hypothesis: string;
+  variants: Json;
+  exposure_event: string;
+  experiment_property: string;
+  variant_property: string;
+  conversion_event: string;
+  window_days: number;
+  planned_n: number | null;
+  planned_end: string | null;
+  owner: string;
+  started_at: string;
+  stopped_at: string | null;
+  created_at: Generated<string>;
+}
+
 export interface FxRates {
   external_id: string;
   date: string;
   quote: string;
   rate_per_eur: string;
+  synced_at: Generated<string>;
+  run_id: string | null;
+}
+
+export interface Invoices {
+  external_id: string;
+  date: string;
+  account: string;
+  livemode: boolean;
+  customer_id: string | null;
+  subscription_id: string | null;
+  currency: string;
+  status: string | null;
+  billing_reason: string | null;
+  amount_due: string;
+  amount_paid: string;
+  amount_refunded: Generated<string>;
+  created_at: string;
+  paid_at: string | null;
   synced_at: Generated<string>;
   run_id: string | null;
 }
@@ -134,6 +265,26 @@ export interface Orders {
   attribution_ready: Generated<boolean>;
 }
 
+export interface Payments {
+  external_id: string;
+  date: string;
+  kind: string;
+  account: string;
+  livemode: boolean;
+  customer_id: string | null;
+  invoice_id: string | null;
+  charge_id: string | null;
+  payment_intent_id: string | null;
+  currency: string;
+  amount: string;
+  status: string | null;
+  counted: boolean;
+  occurred_at: string;
+  occurred_exact: Generated<boolean>;
+  synced_at: Generated<string>;
+  run_id: string | null;
+}
+
 export interface Refunds {
   external_id: string;
   date: string;
@@ -173,6 +324,82 @@ export interface Spend {
   run_id: string | null;
 }
 
+export interface Subscriptions {
+  external_id: string;
+  date: string;
+  account: string;
+  livemode: boolean;
+  customer_id: string;
+  status: string;
+  currency: string | null;
+  mrr: string | null;
+  quantity: Int8 | null;
+  product_id: string | null;
+  price_id: string | null;
+  interval: string | null;
+  interval_count: number | null;
+  created_at: string;
+  started_at: string | null;
+  trial_start: string | null;
+  trial_end: string | null;
+  current_period_start: string | null;
+  current_period_end: string | null;
+  cancel_at: string | null;
+  cancel_at_period_end: Generated<boolean>;
+  canceled_at: string | null;
+  ended_at: string | null;
+  cancellation_reason: string | null;
+  pause_behavior: string | null;
+  items: Json;
+  discounts: Generated<Json>;
+  incomplete: Generated<boolean>;
+  stripe_event_id: string | null;
+  stripe_event_created: string;
+  source: string;
+  rank: Int8 | null;
+  reconstructed: Generated<boolean>;
+  synced_at: Generated<string>;
+  run_id: string | null;
+}
+
+export interface SubscriptionsCurrent {
+  external_id: string | null;
+  date: string | null;
+  account: string | null;
+  livemode: boolean | null;
+  customer_id: string | null;
+  status: string | null;
+  currency: string | null;
+  mrr: string | null;
+  quantity: Int8 | null;
+  product_id: string | null;
+  price_id: string | null;
+  interval: string | null;
+  interval_count: number | null;
+  created_at: string | null;
+  started_at: string | null;
+  trial_start: string | null;
+  trial_end: string | null;
+  current_period_start: string | null;
+  current_period_end: string | null;
+  cancel_at: string | null;
+  cancel_at_period_end: boolean | null;
+  canceled_at: string | null;
+  ended_at: string | null;
+  cancellation_reason: string | null;
+  pause_behavior: string | null;
+  items: Json | null;
+  discounts: Json | null;
+  incomplete: boolean | null;
+  stripe_event_id: string | null;
+  stripe_event_created: string | null;
+  source: string | null;
+  rank: Int8 | null;
+  reconstructed: boolean | null;
+  synced_at: string | null;
+  run_id: string | null;
+}
+
 export interface OpsAgentResults {
   id: GeneratedAlways<Int8>;
   run_id: string;
@@ -206,6 +433,28 @@ export interface OpsAgentState {
   updated_at: Generated<string>;
 }
 
+export interface OpsBilledPeriods {
+  account: string;
+  livemode: boolean;
+  invoice_id: string;
+  line_id: string;
+  subscription_id: string;
+  customer_id: string | null;
+  item_id: string;
+  price_id: string | null;
+  quantity: string | null;
+  amount: string;
+  proration: boolean;
+  currency: string;
+  status: string;
+  starts_at: string;
+  ends_at: string;
+  item_discounts: Json;
+  discounts: Json;
+  taken: Json;
+  pending: Generated<boolean>;
+}
+
 export interface OpsCoverage {
   source: string;
   account_id: string;
@@ -214,6 +463,17 @@ export interface OpsCoverage {
   read_at: string;
   final_at: string;
   run_id: string | null;
+}
+
+export interface OpsCustomerMrr {
+  customer_id: string;
+  currency: string;
+  from_day: string;
+  to_day: string;
+  mrr: string;
+  before: string;
+  movement: string;
+  reason: string | null;
 }
 
 export interface OpsDirtyMarks {
@@ -225,6 +485,15 @@ export interface OpsDirtyMarks {
   key: string | null;
   created_at: Generated<string>;
   at: string | null;
+  event: string | null;
+}
+
+export interface OpsEmailDays {
+  email_id: string;
+  day: string;
+  sent: boolean;
+  delivered: boolean;
+  clicked: boolean;
 }
 
 export interface OpsErasures {
@@ -249,6 +518,18 @@ export interface OpsErrors {
   stack: string | null;
   fingerprint: string;
   occurred_at: Generated<string>;
+}
+
+export interface OpsEventDays {
+  day: string;
+  events: string;
+}
+
+export interface OpsExperimentStates {
+  experiment: string;
+  digest: string;
+  ends_on: string | null;
+  computed_at: string;
 }
 
 export interface OpsFence {
@@ -285,6 +566,30 @@ export interface OpsMissingRates {
   after_days: Generated<number>;
 }
 
+export interface OpsMrrSpans {
+  external_id: string;
+  from_day: string;
+  to_day: string;
+  customer_id: string;
+  currency: string;
+  mrr: string;
+  gross: string;
+  unknown: number;
+  at_risk: boolean;
+  ends: boolean;
+  status: string;
+  reason: string | null;
+}
+
+export interface OpsProductSettings {
+  only_row: Generated<boolean>;
+  qualifying: Array<string>;
+  not_qualifying: Array<string>;
+  signup_event: string;
+  activation_event: string;
+  updated_at: Generated<string>;
+}
+
 export interface OpsRejectedRecords {
   id: GeneratedAlways<Int8>;
   agent: string;
@@ -314,6 +619,15 @@ export interface OpsRestatements {
   recorded_at: Generated<string>;
 }
 
+export interface OpsRetiredPartitions {
+  table_name: string;
+  partition: string;
+  from_day: string;
+  to_day: string;
+  detached_at: Generated<string>;
+  dropped_at: string | null;
+}
+
 export interface OpsRuns {
   id: Generated<string>;
   kind: string;
@@ -333,29 +647,93 @@ export interface OpsSettings {
   updated_at: Generated<string>;
 }
 
+export interface OpsSourceDays {
+  source: string;
+  account_id: string;
+  stream: string;
+  day: string;
+  figures: Json;
+  rows: Int8;
+  compared_at: string;
+  run_id: string | null;
+}
+
+export interface OpsSubscriberSpans {
+  customer_id: string;
+  from_day: string;
+  to_day: string;
+  is_first: boolean;
+  reason: string | null;
+}
+
+export interface OpsSuggestionDays {
+  suggestion_id: string;
+  day: string;
+  shown: boolean;
+  accepted: boolean;
+}
+
+export interface OpsTrials {
+  external_id: string;
+  started_on: string;
+  ends_on: string;
+  paid: boolean;
+}
+
+export interface OpsUserDays {
+  user_id: string;
+  day: string;
+  active: boolean;
+  signed_up: boolean;
+  activated: boolean;
+}
+
 export interface Database {
+  billing_events: BillingEvents;
+  billing_objects: BillingObjects;
   campaign_days: CampaignDays;
   daily_metrics: DailyMetrics;
   daily_metrics_wide: DailyMetricsWide;
+  event_user_days: EventUserDays;
+  events: Events;
+  experiment_results: ExperimentResults;
+  experiments: Experiments;
   fx_rates: FxRates;
+  invoices: Invoices;
   metric_definitions: MetricDefinitions;
   metric_revisions: MetricRevisions;
   order_items: OrderItems;
   orders: Orders;
+  payments: Payments;
   refunds: Refunds;
   spend: Spend;
+  subscriptions: Subscriptions;
+  subscriptions_current: SubscriptionsCurrent;
   'ops.agent_results': OpsAgentResults;
   'ops.agent_state': OpsAgentState;
+  'ops.billed_periods': OpsBilledPeriods;
   'ops.coverage': OpsCoverage;
+  'ops.customer_mrr': OpsCustomerMrr;
   'ops.dirty_marks': OpsDirtyMarks;
+  'ops.email_days': OpsEmailDays;
   'ops.erasures': OpsErasures;
   'ops.errors': OpsErrors;
+  'ops.event_days': OpsEventDays;
+  'ops.experiment_states': OpsExperimentStates;
   'ops.fence': OpsFence;
   'ops.maturity_curve': OpsMaturityCurve;
   'ops.metric_days': OpsMetricDays;
   'ops.missing_rates': OpsMissingRates;
+  'ops.mrr_spans': OpsMrrSpans;
+  'ops.product_settings': OpsProductSettings;
   'ops.rejected_records': OpsRejectedRecords;
   'ops.restatements': OpsRestatements;
+  'ops.retired_partitions': OpsRetiredPartitions;
   'ops.runs': OpsRuns;
   'ops.settings': OpsSettings;
+  'ops.source_days': OpsSourceDays;
+  'ops.subscriber_spans': OpsSubscriberSpans;
+  'ops.suggestion_days': OpsSuggestionDays;
+  'ops.trials': OpsTrials;
+  'ops.user_days': OpsUserDays;
 }

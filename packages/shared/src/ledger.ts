@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 
 import { cleanText, encodeJson } from './copy-text.ts';
 import type { Session } from './db.ts';
-import { ConfigError, type ErrorType, type Severity, toPipelineError } from './errors.ts';
+import { ConfigError, type ErrorType, PipelineError, type Severity, toPipelineError } from './errors.ts';
 import type { Redactor } from './redact.ts';
 
 export type RunKind = 'scheduled' | 'manual' | 'source' | 'backfill' | 'metrics' | 'demo';
@@ -54,7 +54,11 @@ export interface Ledger {
     where: { readonly agent: string; readonly accountId: string | null },
     error: unknown,
   ): Promise<ErrorSummary>;
-  finish(status: Exclude<RunStatus, 'running'>, totals: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Writes the run's end; gives its times as the ledger has them. */
+  finish(
+    status: Exclude<RunStatus, 'running'>,
+    totals: Readonly<Record<string, unknown>>,
+  ): Promise<{ readonly startedAt: string; readonly finishedAt: string }>;
 }
 
 /** Begins a run in the ledger. */
@@ -107,9 +111,15 @@ export async function startRun(session: Session, kind: RunKind, redactor: Redact
       return { ...result, error };
     },
     async finish(status, totals) {
-      await sql`
+      const { rows } = await sql<{ startedAt: string; finishedAt: string }>`
         update ops.runs set status = ${status}, finished_at = now(), totals = ${JSON.stringify(totals)}::jsonb
-        where id = ${runId}`.execute(session.db);
+        where id = ${runId} returning started_at as "startedAt", finished_at as "finishedAt"`.execute(
+        session.db,
+      );
+      const [times] = rows;
+      if (times === undefined)
+        throw new PipelineError({ type: 'internal', message: `The run ${runId} is gone from the ledger` });
+      return times;
     },
   };
 }
@@ -121,7 +131,7 @@ function describeChain(error: Error): string {
 }
 
 /** The same trouble has the same fingerprint: numbers, ids and times in the message don't count. */
-function fingerprint(agent: string, type: ErrorType, message: string): string {
+export function fingerprint(agent: string, type: ErrorType, message: string): string {
   const shape = message.replaceAll(/[0-9a-f]{8,}|\d+/gi, '#');
   return createHash('sha256').update(`${agent}\n${type}\n${shape}`).digest('hex').slice(0, 16);
 }

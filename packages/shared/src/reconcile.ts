@@ -7,7 +7,7 @@ import { sql } from 'kysely';
 
 import type { Account, AnyStream, Io } from './connector.ts';
 import type { Session } from './db.ts';
-import { scopeCondition } from './load.ts';
+import { scopeCondition } from './sql-parts.ts';
 import { type Day, dayOf, type DayWindow, listDays } from './window.ts';
 
 /** One day and measure on which both figures differ by more than 0.1 %. */

@@ -1,10 +1,13 @@
 /**
  * Retention: the ledger's old rows go, so that a pipeline that runs every hour for years does not drag them along.
- * Runs with their results and errors, and records set aside that are resolved. Coverage, state and data stay for ever.
+ * Runs with their results and errors, and records set aside that are resolved. Coverage, state and data stay for ever,
+ * but for months of events where that is configured: they leave their table, and are dropped on command alone.
  */
 import { sql } from 'kysely';
 
+import { type Session, sqlState } from './db.ts';
 import type { Write } from './lock.ts';
+import type { Day } from './window.ts';
 
 /** What was deleted. Results and errors go with their run. */
 export interface Forgotten {
@@ -60,4 +63,52 @@ async function deleteInBatches(
     if (numAffectedRows < BATCH) break;
   }
   return deleted;
+}
+
+/** SQLSTATE of a lock that was not to be had in time. */
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/**
+ * Takes the months of events that end on or before `before` out of their tables; nothing is deleted. Taking one out needs
+ * the table for itself for a moment: when somebody reads it for long, that is left to the next run.
+ * @returns the months that were taken out, e.g. `events_2025_01`.
+ */
+export async function retireEvents(write: Write, before: Day): Promise<string[]> {
+  try {
+    return await write(async (trx) => {
+      await sql`set local lock_timeout = '2s'`.execute(trx);
+      const { rows } = await sql<{ partition: string }>`
+        select ops.detach_event_partitions(${before}::date) as partition`.execute(trx);
+      return rows.map(({ partition }) => partition);
+    });
+  } catch (error) {
+    if (sqlState(error) === LOCK_NOT_AVAILABLE) return [];
+    throw error;
+  }
+}
+
+/** A month of events that is a table of its own now. */
+export interface RetiredMonth {
+  readonly partition: string;
+  readonly from_day: Day;
+  readonly to_day: Day;
+  readonly detached_at: string;
+  /** About how many rows, as the planner believes, and what they take on disk, in bytes. */
+  readonly rows: string;
+  readonly bytes: string;
+}
+
+/** The months that were taken out and not dropped yet, oldest first. */
+export async function listRetired(session: Session): Promise<RetiredMonth[]> {
+  const { rows } = await sql<RetiredMonth>`
+    select r.partition, r.from_day, r.to_day, r.detached_at, greatest(c.reltuples, 0)::bigint as rows, pg_total_relation_size(c.oid) as bytes
+    from ops.retired_partitions r
+    join pg_class c on c.relname = r.partition and c.relnamespace = 'public'::regnamespace
+    where r.dropped_at is null order by r.from_day, r.partition`.execute(session.db);
+  return rows;
+}
+
+/** Drops one of them, for good. */
+export async function dropRetired(session: Session, partition: string): Promise<void> {
+  await sql`select ops.drop_retired_partition(${partition})`.execute(session.db);
 }

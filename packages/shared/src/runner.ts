@@ -4,18 +4,20 @@
  */
 import { Temporal } from 'temporal-polyfill';
 
-import type { Account, AnyConnector, Io, Reporting } from './connector.ts';
+import type { Account, AnyConnector, AnyStream, Io, Reporting } from './connector.ts';
 import type { Session } from './db.ts';
 import { AccountPausedError, LockLostError, OutOfTimeError, toPipelineError } from './errors.ts';
 import { createHttpClient } from './http.ts';
 import type { AgentResult, Ledger, ResultStatus } from './ledger.ts';
 import type { Write } from './lock.ts';
 import type { Logger } from './log.ts';
+import { settleAll } from './read-windows.ts';
 import type { ReaderPool } from './reader-pool.ts';
 import { hasOpenRejects } from './rejects.ts';
 import { createSecretStore } from './secret-store.ts';
 import { forget, recall, remember, type StateKey } from './state.ts';
-import { createReading, readStream, settleAll } from './stream-reader.ts';
+import { createReading } from './stream-job.ts';
+import { readStream } from './stream-reader.ts';
 import type { DayWindow } from './window.ts';
 
 /** What a run gives to the sources that it runs. */
@@ -117,7 +119,7 @@ async function runAccount(
   const results: AgentResult[] = [];
   let account: Account | undefined;
 
-  for (const stream of connector.streams) {
+  for (const stream of streamsFor(connector, work)) {
     const startedAt = new Date();
     const callsBefore = { ...http.counts };
     const reading = createReading();
@@ -179,6 +181,11 @@ async function runAccount(
     }
   }
   return results;
+}
+
+/** The streams that such work takes. */
+export function streamsFor(connector: AnyConnector, { kind }: Work): readonly AnyStream[] {
+  return connector.streams.filter(({ only }) => only === undefined || kind === 'replay' || only === kind);
 }
 
 /**

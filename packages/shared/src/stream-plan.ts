@@ -37,6 +37,8 @@ export interface ScheduledPlan {
   readonly days: readonly DayWindow[];
   /** Changes to read after them, oldest first; each one's overlap is the reader's to add. */
   readonly changes: readonly InstantWindow[];
+  /** Changes that the vendor has forgotten before they were read: the days since are read whole again. */
+  readonly forgotten?: InstantWindow;
 }
 
 export interface BackfillPlan {
@@ -79,7 +81,7 @@ export function coverageKey({
   stream,
   account,
 }: Pick<PlanInput, 'connector' | 'stream' | 'account'>) {
-  return { source: connector.source, accountId: account.id, stream: stream.name };
+  return { source: connector.source, accountId: account.id, stream: stream.coversAs ?? stream.name };
 }
 
 /** What a scheduled run reads. */
@@ -101,16 +103,33 @@ export async function planScheduled(db: Session['db'], input: PlanInput): Promis
       changes: [],
     };
   const until = dayOf(cursor.covered_to ?? now, calendar);
+  const end = now.subtract({ milliseconds: stream.changes.lagMs });
+  const from = Temporal.Instant.from(cursor.synced_to ?? now.toString());
+  const reach = reachOf(stream, now);
+  if (reach !== undefined && Temporal.Instant.compare(from, reach) < 0)
+    return {
+      cursor: { since, synced_to: reach.toString(), covered_to: now.toString() },
+      version,
+      days: planGaps({
+        since,
+        until: today,
+        maxWindowDays,
+        coverage: coverage.filter(({ day }) => day < until),
+      }),
+      changes: planChanges(reach, end, stream.changes.maxWindowMs),
+      forgotten: { from: from.toString(), to: reach.toString() },
+    };
   return {
     cursor,
     version,
     days: planGaps({ since, until, maxWindowDays, coverage }),
-    changes: planChanges(
-      Temporal.Instant.from(cursor.synced_to ?? now.toString()),
-      now.subtract({ milliseconds: stream.changes.lagMs }),
-      stream.changes.maxWindowMs,
-    ),
+    changes: planChanges(from, end, stream.changes.maxWindowMs),
   };
+}
+
+/** The earliest change that the vendor still tells, undefined where it tells all. */
+function reachOf({ changes }: AnyStream, now: Temporal.Instant): Temporal.Instant | undefined {
+  return changes?.reachMs === undefined ? undefined : now.subtract({ milliseconds: changes.reachMs });
 }
 
 /** What a backfill of these days reads. */
@@ -139,7 +158,7 @@ function firstCursor(stream: AnyStream, today: Day, now: Temporal.Instant): Curs
     'since' in stream.firstRun ? stream.firstRun.since : addDays(today, -stream.firstRun.daysBack);
   return stream.changes === undefined
     ? { since }
-    : { since, synced_to: now.toString(), covered_to: now.toString() };
+    : { since, synced_to: (reachOf(stream, now) ?? now).toString(), covered_to: now.toString() };
 }
 
 function planChanges(from: Temporal.Instant, end: Temporal.Instant, maxWindowMs: number): InstantWindow[] {

@@ -4,58 +4,22 @@
  */
 import { Temporal } from 'temporal-polyfill';
 
+import { keepFigures, readChangedDays } from './changed-days.ts';
 import type { Account, AnyConnector, AnyStream, Io } from './connector.ts';
-import type { Session } from './db.ts';
-import {
-  AccountPausedError,
-  LockLostError,
-  OutOfTimeError,
-  PipelineError,
-  toPipelineError,
-  WindowTooLargeError,
-} from './errors.ts';
-import { createLoader, type Loader } from './load.ts';
-import { type Drift, reconcile } from './reconcile.ts';
+import { readFigures } from './day-figures.ts';
+import { LockLostError } from './errors.ts';
+import { readWindows } from './read-windows.ts';
 import type { RunContext, Work } from './runner.ts';
 import { createShapeTally, shapeError, shapeNames, type ShapeTally } from './shape.ts';
 import { forget, recall, remember, type StateKey } from './state.ts';
-import {
-  backfillKey,
-  calendarOf,
-  cursorKey,
-  planBackfillOf,
-  type PlanInput,
-  planScheduled,
-} from './stream-plan.ts';
-import { driftWarnings, incomparable, rejectsWarning } from './stream-warnings.ts';
+import { type Job, loaderOf, type StreamReading, widen } from './stream-job.ts';
+import { backfillKey, calendarOf, cursorKey, planBackfillOf, planScheduled } from './stream-plan.ts';
+import { compareTotals, noteDrift } from './stream-totals.ts';
+import { forgottenWarnings, rejectsWarning } from './stream-warnings.ts';
 import { findDifferences } from './sweep.ts';
-import { addDays, dayOf, type DayWindow, halve } from './window.ts';
-import { type Alongside, createWindowReader, type StreamCounts, type WindowReader } from './window-reader.ts';
-
-/** What came of a stream, besides its rows. */
-export interface StreamReading {
-  readonly counts: StreamCounts;
-  /** Over all windows that were read: half-open; null when none was. */
-  readonly span: { from: string | null; to: string | null };
-  /** What people should know although nothing failed: drift, changed fields, records set aside. */
-  readonly warnings: PipelineError[];
-}
-
-interface Job extends StreamReading {
-  readonly run: RunContext;
-  readonly input: PlanInput & { readonly account: Account };
-  readonly io: Io;
-  /** Works with a window reader on a session of the pool. */
-  readonly withReader: <T>(read: (reader: WindowReader, session: Session) => Promise<T>) => Promise<T>;
-  /** What the comparison with the vendor's totals came to so far. */
-  readonly totals: { days: number; readonly drift: Drift[]; failure?: PipelineError };
-}
-
-/** An empty reading, filled as the stream is read, so that a failure leaves what was done. */
-export function createReading(): StreamReading {
-  const counts = { read: 0, inserted: 0, updated: 0, unchanged: 0, deleted: 0, rejected: 0, metadata: {} };
-  return { counts, span: { from: null, to: null }, warnings: [] };
-}
+import { tend } from './tend.ts';
+import { addDays, dayOf, type DayWindow } from './window.ts';
+import { type Alongside, createWindowReader } from './window-reader.ts';
 
 /** Reads one stream of an opened account; `reading` is filled on the way. */
 export async function readStream(
@@ -92,10 +56,13 @@ export async function readStream(
     });
   const job: Job = { ...reading, run, input, io, withReader, totals: { days: 0, drift: [] } };
   const read = async () => {
-    if (work.kind === 'backfill') return readBackfill(job, work.window);
     if (work.kind === 'replay') return withReader((reader) => reader.replay());
-    await readScheduled(job);
-    return sweepDaily(job);
+    if (work.kind === 'backfill') await readBackfill(job, work.window);
+    else {
+      await readScheduled(job);
+      await sweepDaily(job);
+    }
+    return tend(job, work.kind);
   };
   const tell = async () => {
     noteDrift(job);
@@ -120,10 +87,14 @@ async function readScheduled(job: Job): Promise<void> {
   const key = cursorKey(input);
   const plan = await planScheduled(run.session.db, input);
   let { cursor, version } = plan;
+  job.warnings.push(...forgottenWarnings(input, plan, version > 0));
+  const first: Alongside = async (trx) => {
+    if (version === 0) version = await remember(trx, key, cursor, 0);
+  };
+  if (stream.figures !== undefined) return readChangedDays(job, plan.days, first);
   await readWindows(job, plan.days, {
-    alongside: async (trx) => {
-      if (version === 0) version = await remember(trx, key, cursor, 0);
-    },
+    alongside: () => Promise.resolve(first),
+    after: (window) => compareTotals(job, window),
   });
   const calendar = calendarOf(input);
   const coveredFrom = dayOf(cursor.covered_to ?? run.now(), calendar);
@@ -153,120 +124,16 @@ async function readBackfill(job: Job, window: DayWindow): Promise<void> {
   await run.write((trx) => remember(trx, key, [...plan.runs, run.ledger.runId], plan.version));
   const prepare = input.stream.prepareBackfill;
   const windows = prepare ? await prepare(input.account, plan.days, io) : plan.days;
-  await readWindows(job, windows, { goOn: true });
-  await run.write((trx) => forget(trx, key));
-}
-
-/** Failures of so many windows on end say that it is not the window. */
-const FAILURES_ON_END = 3;
-/** What fails for one window for these reasons fails for all. */
-const ENDS_STREAM = new Set<string>(['auth', 'permission', 'config', 'rate_limit']);
-
-/**
- * Reads the windows, as many at once as the pool has sessions. One that is too large for the vendor is halved. With
- * `goOn` a window that fails does not stop the others, unless it is clear that they would fail too; the first failure is
- * thrown at the end.
- */
-async function readWindows(
-  job: Job,
-  windows: readonly DayWindow[],
-  { alongside, goOn = false }: { readonly alongside?: Alongside; readonly goOn?: boolean },
-): Promise<void> {
-  const { run, input } = job;
-  const queue = [...windows];
-  const failures: unknown[] = [];
-  let onEnd = 0;
-  const readNext = async () => {
-    for (let window = queue.shift(); window !== undefined; window = queue.shift()) {
-      const days = window;
-      try {
-        refuseWhenOutOfTime(run);
-        await job.withReader((reader) => reader.readDays(days, calendarOf(input), alongside));
-        widen(job.span, days);
-        await compareTotals(job, days);
-        onEnd = 0;
-      } catch (error) {
-        const halves = error instanceof WindowTooLargeError ? halve(days) : null;
-        if (halves !== null) {
-          run.log.info({ stream: input.stream.name, window }, 'too much for one request, split by date');
-          queue.unshift(...halves);
-          continue;
-        }
-        failures.push(error);
-        if (!goOn || endsStream(run, error) || ++onEnd >= FAILURES_ON_END) queue.length = 0;
-      }
-    }
-  };
-  await settleAll(Array.from({ length: run.pool.size }, () => readNext()));
-  if (failures.length > 0) throw failures[0];
-}
-
-function endsStream(run: RunContext, error: unknown): boolean {
-  if (run.signal.aborted || run.session.lost.aborted) return true;
-  if (!(error instanceof PipelineError)) return true;
-  return error instanceof LockLostError || error instanceof OutOfTimeError || ENDS_STREAM.has(error.type);
-}
-
-function refuseWhenOutOfTime({ deadline }: RunContext): void {
-  if (deadline !== undefined && Date.now() >= deadline)
-    throw new OutOfTimeError(
-      'The windows that were read are in. Give the same command again: it goes on with the rest.',
-    );
-}
-
-/** Waits for all, then throws the first error if there was one: nothing goes on behind the caller's back. */
-export async function settleAll<T>(work: readonly Promise<T>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(work);
-  return settled.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
+  await readWindows(job, windows, {
+    goOn: true,
+    alongside: async (days) => {
+      const comparedAt = run.now().toString();
+      const figures = await readFigures(input.stream, input.account, days, io);
+      return figures === undefined ? () => Promise.resolve() : keepFigures(job, days, figures, comparedAt);
+    },
+    after: (days) => compareTotals(job, days),
   });
-}
-
-/** Loaders are made once a session and stream: their staging tables stay. */
-const loaders = new WeakMap<Session, Map<AnyStream, Promise<Loader>>>();
-
-function loaderOf(session: Session, stream: AnyStream): Promise<Loader> {
-  const known = loaders.get(session) ?? new Map<AnyStream, Promise<Loader>>();
-  loaders.set(session, known);
-  const loader = known.get(stream) ?? createLoader(session, stream);
-  known.set(stream, loader);
-  loader.catch(() => known.delete(stream));
-  return loader;
-}
-
-/** Compares a window that is in with the vendor's totals. Not being able to compare is told once, and no failure. */
-async function compareTotals(job: Job, window: DayWindow): Promise<void> {
-  const { run, input, io, totals } = job;
-  if (totals.failure !== undefined) return;
-  try {
-    const result = await reconcile(
-      run.session.db,
-      input.stream,
-      input.account,
-      io,
-      window,
-      calendarOf(input),
-    );
-    if (result === undefined) return;
-    totals.drift.push(...result.drift);
-    totals.days += result.days;
-  } catch (thrown) {
-    if (run.signal.aborted || thrown instanceof AccountPausedError) throw thrown;
-    totals.failure = toPipelineError(thrown);
-  }
-}
-
-/** Drifts kept with a result. */
-const DRIFTS_KEPT = 20;
-
-function noteDrift({ totals: { days, drift, failure }, counts, warnings, input }: Job): void {
-  if (failure !== undefined) warnings.push(incomparable(input.stream.name, failure));
-  if (days === 0) return;
-  const kept = drift.slice(0, DRIFTS_KEPT);
-  counts.metadata['reconciled_days'] = days;
-  counts.metadata['drift'] = kept;
-  warnings.push(...driftWarnings(input.connector.source, input.account.id, drift.length, kept));
+  await run.write((trx) => forget(trx, key));
 }
 
 /** Once a day, after a scheduled reading: what the vendor has against what is stored. */
@@ -301,9 +168,4 @@ async function noteShape(job: Job, tally: ShapeTally): Promise<void> {
   if (JSON.stringify(known?.value ?? []) === JSON.stringify(names)) return;
   await run.write((trx) => remember(trx, key, names, known?.version ?? 0));
   warnings.push(shapeError(input.connector.source, input.stream.name, report));
-}
-
-function widen(span: StreamReading['span'], window: { readonly from: string; readonly to: string }): void {
-  if (span.from === null || window.from < span.from) span.from = window.from;
-  if (span.to === null || window.to > span.to) span.to = window.to;
 }

@@ -1,6 +1,12 @@
 /** What people are told about a stream although nothing failed: P2 errors of the ledger, warnings of the run. */
+import { Temporal } from 'temporal-polyfill';
+
 import { PipelineError } from './errors.ts';
 import type { Drift } from './reconcile.ts';
+import type { PlanInput, ScheduledPlan } from './stream-plan.ts';
+
+/** The share of a vendor's reach at which not having read is told: at 25 of 30 days. */
+const WARN_AT = 25 / 30;
 
 /** Totals that differ from the vendor's; at most one warning, with the first as example. */
 export function driftWarnings(
@@ -33,6 +39,31 @@ export function incomparable(stream: string, error: PipelineError): PipelineErro
     context: error.context,
     cause: error,
   });
+}
+
+/** A vendor that forgets its changes forgot some before they were read, or soon would have. */
+export function forgottenWarnings(input: PlanInput, plan: ScheduledPlan, isKnown: boolean): PipelineError[] {
+  const { connector, stream, now } = input;
+  const reachMs = stream.changes?.reachMs;
+  if (reachMs === undefined || !isKnown) return [];
+  const days = (ms: number) => Math.floor(ms / 86_400_000);
+  const readTo = plan.forgotten?.from ?? plan.cursor.synced_to ?? now.toString();
+  const ageMs = now.epochMilliseconds - Temporal.Instant.from(readTo).epochMilliseconds;
+  if (ageMs <= reachMs * WARN_AT) return [];
+  const told = `${connector.source} tells ${stream.name} of the last ${days(reachMs)} days only, and they were last read ${days(ageMs)} days ago`;
+  return [
+    new PipelineError({
+      type: 'drift',
+      severity: 'P2',
+      message: plan.forgotten
+        ? `${told}: those before ${plan.forgotten.to} are lost, the days since were read whole again instead`
+        : `${told}: run it more often, or ${stream.name} are lost`,
+      advice: plan.forgotten
+        ? 'The state is right from now on. What changed and changed back in between is not known; let the schedule run daily.'
+        : 'Let the schedule run daily: `floyo status` shows the last runs.',
+      context: { read_to: readTo, forgotten: plan.forgotten ?? null },
+    }),
+  ];
 }
 
 /** Records that were set aside. */

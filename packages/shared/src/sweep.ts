@@ -9,7 +9,7 @@ import type { Account, AnyStream, Io } from './connector.ts';
 import { encodeRow } from './copy-text.ts';
 import type { Session } from './db.ts';
 import { PipelineError } from './errors.ts';
-import { scopeCondition } from './load.ts';
+import { scopeCondition } from './sql-parts.ts';
 import type { DayWindow } from './window.ts';
 
 export interface SweepFindings {
