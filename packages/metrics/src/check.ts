@@ -1,6 +1,6 @@
 /**
  * The nightly check (I9): the last 35 days computed anew into a temporary table and compared both ways with what is
- * stored. Days that a writer changed meanwhile are due anyway and left out.
+ * stored. Days that a writer changed meanwhile are due anyway and left out. With them a share of the subscriptions' spans.
  */
 import { sql } from 'kysely';
 
@@ -10,6 +10,8 @@ import { addDays, type Day } from '@floyo/shared/window';
 
 import { readFacts, recordMissingRates, stageMetrics } from './compute.ts';
 import { type DueOptions, findDueDays } from './due-days.ts';
+import { checkProductDays } from './product/days.ts';
+import { findWrongSpans } from './subscriptions/check.ts';
 
 const CHECKED_DAYS = 35;
 const STATE = { agent: 'metrics', scope: '', key: 'check' } as const;
@@ -48,15 +50,20 @@ function dayOfCheck(value: unknown): unknown {
  */
 export async function checkRecentDays(
   trx: Transaction<Database>,
-  options: Omit<DueOptions, 'range' | 'full'> & { readonly stage: string; readonly now: string },
+  options: Omit<DueOptions, 'range' | 'full' | 'derive'> & { readonly stage: string; readonly now: string },
 ): Promise<CheckResult> {
   const { stage, today, metrics } = options;
   const from = addDays(today, 1 - CHECKED_DAYS);
-  await findDueDays(trx, { ...options, range: { from, to: addDays(today, 1) }, full: undefined });
+  await findDueDays(trx, {
+    ...options,
+    range: { from, to: addDays(today, 1) },
+    full: undefined,
+    derive: 'none',
+  });
   await sql`truncate ${sql.ref(stage)}`.execute(trx);
-  await readFacts(trx);
-  await recordMissingRates(trx);
-  await stageMetrics(trx, { metrics, stage, computedAt: options.now });
+  const groups = await readFacts(trx);
+  await recordMissingRates(trx, groups);
+  await stageMetrics(trx, { metrics, groups, stage, computedAt: options.now });
   await sql`
     create temp table metric_mismatches on commit drop as
     with compared as (
@@ -85,12 +92,21 @@ export async function checkRecentDays(
       (select count(*)::int from ${sql.ref(stage)}) as rows, (select count(*)::int from metric_mismatches) as mismatches`.execute(
     trx,
   );
+  const spans = await findWrongSpans(trx, today);
   const { rows: examples } = await sql<Mismatch>`
     select external_id, date, stored, computed from metric_mismatches order by date, external_id limit ${NAMED}`.execute(
     trx,
   );
-  const { days = 0, rows: compared = 0, mismatches = 0 } = rows[0] ?? {};
+  const remembered = await checkProductDays(trx, { from, to: addDays(today, 1) });
+  const { days = 0, rows: compared = 0 } = rows[0] ?? {};
+  const mismatches = (rows[0]?.mismatches ?? 0) + remembered.length;
   const memory = await recall(trx, STATE);
   await remember(trx, STATE, { day: today, at: options.now, mismatches }, memory?.version ?? 0);
-  return { days, rows: compared, mismatches, examples };
+  const named = remembered.map(({ table, day, rows: count }) => ({
+    external_id: `ops.${table}`,
+    date: day,
+    stored: `different in ${count} rows`,
+    computed: 'as the events say',
+  }));
+  return { days, rows: compared, mismatches, examples: [...named, ...examples].slice(0, NAMED) };
 }

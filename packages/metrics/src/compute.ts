@@ -11,7 +11,7 @@ import type { Database, Transaction } from '@floyo/shared/db';
 import { expectedRows } from './expected.ts';
 import { FACTS, listFacts } from './facts.ts';
 import { formulaToSql } from './formula.ts';
-import type { Metric } from './registry.ts';
+import type { Metric } from './registry/define.ts';
 
 const GROUPS = Object.keys(FACTS);
 const tableOf = (group: string) => sql.ref(`facts_${group}`);
@@ -22,12 +22,17 @@ export interface MissingRate {
   readonly day: string;
 }
 
-/** Reads the facts of metric_days into temporary tables (facts_<group>), with the rate of each (metric_rates). */
-export async function readFacts(trx: Transaction<Database>): Promise<void> {
+/**
+ * Reads the facts of metric_days into temporary tables (facts_<group>), with the rate of each (metric_rates).
+ * @returns the groups that were read: those with days, and ads, which the ledger of restatements reads.
+ */
+export async function readFacts(trx: Transaction<Database>): Promise<readonly string[]> {
   await createFrom(trx, 'metric_customers', 'customers');
   await sql`analyze metric_customers`.execute(trx);
-  for (const group of GROUPS) await createFrom(trx, `facts_${group}`, group);
-  const currencies = GROUPS.map(
+  const { rows } = await sql<{ facts: string }>`select distinct facts from metric_days`.execute(trx);
+  const groups = GROUPS.filter((group) => group === 'ads' || rows.some(({ facts }) => facts === group));
+  for (const group of groups) await createFrom(trx, `facts_${group}`, group);
+  const currencies = groups.map(
     (group) => sql`select rate_day as day, currency from ${tableOf(group)} where currency is not null`,
   );
   await sql`
@@ -35,6 +40,7 @@ export async function readFacts(trx: Transaction<Database>): Promise<void> {
     select day, currency, ops.reporting_rate(currency, day) as rate from (${sql.join(currencies, sql` union `)}) c`.execute(
     trx,
   );
+  return groups;
 }
 
 async function createFrom(trx: Transaction<Database>, table: string, file: string): Promise<void> {
@@ -43,15 +49,18 @@ async function createFrom(trx: Transaction<Database>, table: string, file: strin
 }
 
 /**
- * Brings ops.missing_rates up to date for the days that were read.
- * @returns what was not known to be missing before, so that each is told once. Amounts that a metric looks ahead to are
- * told on their own day.
+ * Brings ops.missing_rates up to date for the days and groups that were read.
+ * @returns what was not known to be missing before, so that each is told once. Amounts that a metric looks ahead or
+ * back to are told on their own day.
  */
-export async function recordMissingRates(trx: Transaction<Database>): Promise<MissingRate[]> {
+export async function recordMissingRates(
+  trx: Transaction<Database>,
+  groups: readonly string[],
+): Promise<MissingRate[]> {
   const missing = sql.join(
-    GROUPS.map(
+    groups.map(
       (group) => sql`
-        select f.day, ${sql.lit(group)} as facts, f.source, f.currency, min(f.rate_day - f.day) as after_days
+        select f.day, ${sql.lit(group)} as facts, f.source, f.currency, min(abs(f.rate_day - f.day)) as after_days
         from ${tableOf(group)} f join metric_rates r on r.day = f.rate_day and r.currency = f.currency
         where r.rate is null group by f.day, f.source, f.currency`,
     ),
@@ -80,6 +89,8 @@ export async function stageMetrics(
   trx: Transaction<Database>,
   options: {
     readonly metrics: Readonly<Record<string, Metric>>;
+    /** The fact groups that were read. */
+    readonly groups: readonly string[];
     readonly stage: string;
     readonly computedAt: string;
   },
@@ -92,7 +103,7 @@ export async function stageMetrics(
     sql`array[${sql.join(formulas.map((formula) => formula[key]))}]`;
   await sql`
     create temp table metric_facts on commit drop as
-    with ${sql.join(GROUPS.map(sumGroup))} ${joinGroups()}`.execute(trx);
+    with ${sql.join(options.groups.map(sumGroup))} ${joinGroups(options.groups)}`.execute(trx);
   await sql`analyze metric_facts`.execute(trx);
   await sql`
     insert into ${sql.ref(options.stage)}
@@ -126,13 +137,18 @@ function sumGroup(group: string): RawBuilder<unknown> {
     group by grouping sets ((f.day, f.source), (f.day)))`;
 }
 
-/** One row a day and source with all columns: null where nothing of the area was read, else at least a true zero. */
-function joinGroups(): RawBuilder<unknown> {
-  const columns = listFacts().map(
-    ({ column, group, area }) => sql`
-      case when s.areas @> array[${sql.lit(area)}] then coalesce(${sql.ref(`sums_${group}`)}.${sql.ref(column)}, 0) end as ${sql.ref(column)}`,
+/**
+ * One row a day and source with all columns: null where nothing of the area was read, else at least a true zero. No metric
+ * of a group without days is due, so its columns are null.
+ */
+function joinGroups(groups: readonly string[]): RawBuilder<unknown> {
+  const columns = listFacts().map(({ column, group, area }) =>
+    groups.includes(group)
+      ? sql`
+      case when s.areas @> array[${sql.lit(area)}] then coalesce(${sql.ref(`sums_${group}`)}.${sql.ref(column)}, 0) end as ${sql.ref(column)}`
+      : sql`null::numeric as ${sql.ref(column)}`,
   );
-  const joins = GROUPS.map((group) => {
+  const joins = groups.map((group) => {
     const sums = sql.ref(`sums_${group}`);
     return sql`left join ${sums} on ${sums}.day = s.day and ${sums}.source = s.source`;
   });
@@ -141,6 +157,6 @@ function joinGroups(): RawBuilder<unknown> {
     from (
       select c.day, c.source, coalesce(array_agg(c.area) filter (where c.covered), '{}') as areas
       from metric_source_days c join (select distinct day from metric_due) d on d.day = c.day
-      where c.within = 0 group by c.day, c.source
+      where c.within = 0 and c.back = 0 group by c.day, c.source
     ) s ${sql.join(joins, sql` `)}`;
 }

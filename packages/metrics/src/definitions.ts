@@ -4,7 +4,8 @@ import { sql } from 'kysely';
 import type { Database, Transaction } from '@floyo/shared/db';
 
 import { deriveMetric } from './formula.ts';
-import { type Metric, METRICS } from './registry.ts';
+import { METRICS } from './registry.ts';
+import type { Metric } from './registry/define.ts';
 
 /** One row of metric_definitions. */
 export interface Definition {

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { repositoryRoot } from '@floyo/shared/paths';
 
 import { definitionsTable, metricsPage, withTable } from './documents.ts';
-import { type Metric, METRICS } from './registry.ts';
+import { METRICS } from './registry.ts';
+import type { Metric } from './registry/define.ts';
 import { metricDocuments } from './testing/generate.ts';
 import { createWorld, META, SHOP, TIKTOK, type World } from './testing/world.ts';
 

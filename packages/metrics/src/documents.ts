@@ -2,7 +2,9 @@
 import { listDefinitions } from './definitions.ts';
 import { listFacts } from './facts.ts';
 import { describeFormula } from './formula.ts';
-import { type Metric, METRICS } from './registry.ts';
+import { METRICS } from './registry.ts';
+import type { Metric } from './registry/define.ts';
+import { WHAT_COUNTS_AS_MRR } from './subscriptions/document.ts';
 
 type Registry = Readonly<Record<string, Metric>>;
 
@@ -69,24 +71,26 @@ export function metricsPage(metrics: Registry = METRICS): string {
       facts.map((fact) => `- ${fact}`).join('\n'),
     ].join('\n\n');
   });
-  const columns = listFacts().map(({ column, group, money, withinDays }) => [
+  const columns = listFacts().map(({ column, group, money, withinDays, backDays }) => [
     `\`${column}\``,
     `\`${group}.sql\``,
     money ? 'money' : 'count',
-    withinDays === 0 ? '–' : `${withinDays} days`,
+    withinDays > 0 ? `${withinDays} days ahead` : backDays > 0 ? `${backDays} days back` : '–',
   ]);
   return `${[
     '# Metrics',
-    'Generated from `packages/metrics/src/registry.ts` by `pnpm generate`. The same is in the table `metric_definitions`.',
+    'Generated from `packages/metrics/src/registry/` by `pnpm generate`. The same is in the table `metric_definitions`.',
     '## What a row says',
     [
       '- Money is in the reporting currency, converted at the last rate published on or up to 7 days before the day of the amount. Values are stored unrounded.',
       '- A ratio keeps its numerator and denominator. A week’s ratio is the quotient of the week’s sums, never a mean. A zero denominator gives null.',
-      '- `incomplete`: an account that is needed has not been read for the whole day (or one of the days that the metric looks ahead to), or a rate is missing. The value is the partial sum, or null when nothing was read.',
+      '- `incomplete`: an account that is needed has not been read for the whole day (or one of the days that the metric looks ahead or back to; so the first 29 days of a metric over 30 days), or a rate or a price is missing. The value is the partial sum, or null when nothing was read.',
       '- `provisional`: everything was read, and may still change.',
       '- `final`: everything was read after the day and its restatement window were over, and the days that the metric looks ahead to are over. A final value that moves all the same is in `metric_revisions`.',
       '- “Within n days” of a day are that day and the n days after it.',
     ].join('\n'),
+    '## What counts as MRR',
+    WHAT_COUNTS_AS_MRR,
     '## Looking closer',
     [
       '- `pnpm floyo metrics show` prints values by day, week or month, with how complete provisional ones are.',
@@ -97,7 +101,7 @@ export function metricsPage(metrics: Registry = METRICS): string {
     ...sections,
     '## Facts',
     'The columns that formulas are made of, each from one file in `packages/metrics/src/sql/`.',
-    toTable(['column', 'file', 'kind', 'looks ahead'], columns),
+    toTable(['column', 'file', 'kind', 'looks'], columns),
   ].join('\n\n')}\n`;
 }
 

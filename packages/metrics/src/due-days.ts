@@ -11,19 +11,23 @@ import { sql } from 'kysely';
 import type { Database, Transaction } from '@floyo/shared/db';
 import type { DayWindow } from '@floyo/shared/window';
 
-import { findTouched } from './due-groups.ts';
+import { type Deriving, findTouched } from './due-groups.ts';
 import { expectedRows, type ExpectOptions, expectStatuses, readNeeds } from './expected.ts';
 import { findAlteredDays } from './signatures.ts';
+import { refreshSpans } from './subscriptions/refresh.ts';
 
 export interface DueOptions extends ExpectOptions {
   /** Half-open, like every window. */
   readonly range: DayWindow | undefined;
   /** Every day, for this reason. */
   readonly full: 'full' | 'definition' | 'rezone' | 'coverage' | undefined;
+  readonly derive: Deriving;
 }
 
 /** Fills the temporary tables; they end with the transaction. @returns how many days are due. */
 export async function findDueDays(trx: Transaction<Database>, asked: DueOptions): Promise<number> {
+  const scope = asked.derive === 'none' ? 'none' : asked.full === undefined ? 'marked' : 'all';
+  await refreshSpans(trx, { scope, today: asked.today });
   await readNeeds(trx, asked);
   await findAlteredDays(trx, asked);
   const options = { ...asked, full: asked.full ?? ((await isEveryDayAltered(trx)) ? 'coverage' : undefined) };
@@ -31,6 +35,8 @@ export async function findDueDays(trx: Transaction<Database>, asked: DueOptions)
     currency: options.currency,
     today: options.today,
     full: options.full !== undefined,
+    range: options.range,
+    derive: options.derive,
   });
   await openDays(trx, options);
   await expectStatuses(trx, 'metric_open', options);

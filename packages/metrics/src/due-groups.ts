@@ -6,23 +6,41 @@
 import { sql } from 'kysely';
 
 import type { Database, Transaction } from '@floyo/shared/db';
-import type { Day } from '@floyo/shared/window';
+import type { Day, DayWindow } from '@floyo/shared/window';
 
 import { listFacts, listGroups } from './facts.ts';
+import { assumeProductTouched, refreshProductDays } from './product/days.ts';
+
+/** What product metrics remember of days (product/days.ts): made anew for marked days, for all, or left as it is. */
+export type Deriving = 'marked' | 'every' | 'none';
 
 /** Fills metric_marks (those of this snapshot) and metric_touched. With `full` only what the causes need. */
 export async function findTouched(
   trx: Transaction<Database>,
-  options: { readonly currency: string; readonly today: Day; readonly full: boolean },
+  options: {
+    readonly currency: string;
+    readonly today: Day;
+    readonly full: boolean;
+    readonly range: DayWindow | undefined;
+    readonly derive: Deriving;
+  },
 ): Promise<void> {
   await readMarks(trx);
   await listGroupTables(trx);
+  if (options.derive !== 'none')
+    await refreshProductDays(trx, {
+      every: options.full || options.derive === 'every',
+      range: options.range,
+    });
   await touchMarkedDays(trx);
+  if (options.derive === 'none') await assumeProductTouched(trx);
+  else await sql`insert into metric_touched select day, facts, cause from product_touched`.execute(trx);
   // Everything is due: what else a change reaches need not be looked up.
   if (!options.full) {
     await touchCustomers(trx, options.today);
     await touchRefundedOrders(trx, options.today);
     await touchRates(trx, options);
+    await sql`insert into metric_touched select day, facts, cause from metric_mrr_touched`.execute(trx);
   }
   // What is not mature is null whatever happened; when it matures, that alone makes it due.
   await sql`
@@ -31,12 +49,12 @@ export async function findTouched(
 }
 
 /** Under repeatable read these are the marks of this snapshot: what commits later keeps its mark for the next run. */
-async function readMarks(trx: Transaction<Database>): Promise<void> {
+export async function readMarks(trx: Transaction<Database>): Promise<void> {
   await sql`create temp table metric_marks on commit drop as select * from ops.dirty_marks`.execute(trx);
   await sql`analyze metric_marks`.execute(trx);
 }
 
-/** Fills metric_group_tables and metric_ahead: which tables and how many days ahead each fact group reads. */
+/** Fills metric_group_tables, metric_ahead and metric_back: which tables, how many days ahead and back each fact group reads. */
 export async function listGroupTables(trx: Transaction<Database>): Promise<void> {
   const tables = listGroups().flatMap(({ name, tables: read }) =>
     read.map((table) => ({ facts: name, table_name: table })),
@@ -44,6 +62,9 @@ export async function listGroupTables(trx: Transaction<Database>): Promise<void>
   const ahead = listFacts()
     .filter(({ withinDays }) => withinDays > 0)
     .map(({ group, withinDays }) => ({ facts: group, within: withinDays }));
+  const back = listFacts()
+    .filter(({ backDays }) => backDays > 0)
+    .map(({ group, backDays }) => ({ facts: group, back: backDays }));
   await sql`
     create temp table metric_group_tables on commit drop as
     select * from jsonb_to_recordset(${JSON.stringify(tables)}::jsonb) as t (facts text, table_name text)`.execute(
@@ -54,14 +75,24 @@ export async function listGroupTables(trx: Transaction<Database>): Promise<void>
     select distinct * from jsonb_to_recordset(${JSON.stringify(ahead)}::jsonb) as t (facts text, within integer)`.execute(
     trx,
   );
+  await sql`
+    create temp table metric_back on commit drop as
+    select facts, max(back) as back from jsonb_to_recordset(${JSON.stringify(back)}::jsonb) as t (facts text, back integer)
+    group by facts`.execute(trx);
 }
 
-/** A mark that names a table nobody reads (check) is for every group. */
+/**
+ * The days that look back at a marked day are touched like itself. A mark that names a table nobody reads (check) is for
+ * every group, on its own day alone.
+ */
 async function touchMarkedDays(trx: Transaction<Database>): Promise<void> {
   await sql`
     create temp table metric_touched on commit drop as
-    select distinct m.day, g.facts, m.table_name as cause
-    from metric_marks m join metric_group_tables g on m.table_name in (g.table_name, 'check')
+    select distinct m.day + after as day, g.facts, m.table_name as cause
+    from metric_marks m
+    join metric_group_tables g on m.table_name in (g.table_name, 'check')
+    left join metric_back b on b.facts = g.facts and m.table_name <> 'check'
+    cross join generate_series(0, coalesce(b.back, 0)) as after
     where m.kind = 'day'`.execute(trx);
 }
 
@@ -124,7 +155,7 @@ async function touchRefundedOrders(trx: Transaction<Database>, today: Day): Prom
     where m.kind = 'refund'`.execute(trx);
 }
 
-/** Days with facts that need a marked rate, and days that look as far ahead as those. */
+/** Days with facts that need a marked rate, and days that look as far ahead or back as those. */
 async function touchRates(
   trx: Transaction<Database>,
   { currency, today }: { readonly currency: string; readonly today: Day },
@@ -132,23 +163,34 @@ async function touchRates(
   const { rows } = await sql`select 1 from metric_marks where kind = 'rate' limit 1`.execute(trx);
   if (rows.length === 0) return;
   const dated = sql.join(
-    ['spend', 'orders', 'refunds'].map(
+    ['spend', 'orders', 'refunds', 'payments'].map(
       (table) => sql`
-        select distinct date as day, currency, ${sql.lit(table)} as table_name from public.${sql.ref(table)}
+        select distinct date as day, upper(currency) as currency, ${sql.lit(table)} as table_name from public.${sql.ref(table)}
         where date >= (select min(day) from metric_marks where kind = 'rate')
           and date <= (select max(until) from metric_marks where kind = 'rate')`,
     ),
     sql` union all `,
   );
+  // What is worth something every day needs a rate every day.
+  const lasting = sql`
+    select g::date, c.currency, 'mrr_spans'
+    from (select currency, min(from_day) as from_day from ops.customer_mrr group by currency) c
+    cross join (select min(day) as day, max(until) as until from metric_marks where kind = 'rate') m
+    cross join generate_series(
+      greatest(c.from_day, m.day)::timestamp, least(m.until, ${today}::date)::timestamp, interval '1 day') g`;
   await sql`
     insert into metric_touched
     with rated as materialized (
       select distinct f.day, f.table_name, m.table_name as cause
-      from (${dated}) f
+      from (${dated} union all ${lasting}) f
       join metric_marks m on m.kind = 'rate' and f.day between m.day and m.until
         and (m.key in (f.currency, '*') or (m.key = ${currency} and f.currency <> ${currency}))
     )
-    select r.day, g.facts, r.cause from rated r join metric_group_tables g on g.table_name = r.table_name
+    select r.day + after, g.facts, r.cause
+    from rated r
+    join metric_group_tables g on g.table_name = r.table_name
+    left join metric_back b on b.facts = g.facts
+    cross join generate_series(0, coalesce(b.back, 0)) as after
     union
     select c.day, a.facts, r.cause
     from (select distinct day from metric_source_days) c

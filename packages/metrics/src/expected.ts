@@ -4,7 +4,8 @@
  *   metric_needs        one kind of need (metrics that need the same share it), with its areas (metric_need_areas),
  *                       fact groups (metric_need_groups) and converted groups (metric_need_rates)
  *   metric_source_days  a day, area and source ('' for all of them): covered, lacking an account, settled; also over the
- *                       days ahead that a metric looks at (within)
+ *                       days ahead and back that a metric looks at (within, back)
+ *   metric_unripe       days of a fact group that are not mature yet though the metric's own days are over
  *   metric_statuses     a day, source and need: status by coverage alone, mature, and which parts are known
  */
 import { type RawBuilder, sql } from 'kysely';
@@ -13,9 +14,9 @@ import type { SourceName } from '@floyo/shared/connector';
 import type { Database, Transaction } from '@floyo/shared/db';
 import type { Day } from '@floyo/shared/window';
 
-import { AREAS } from './facts.ts';
+import { AREAS, UNPRICED } from './facts/define.ts';
 import { deriveMetric } from './formula.ts';
-import type { Metric } from './registry.ts';
+import type { Metric } from './registry/define.ts';
 
 /** A configured account and the stream that must have covered a day; rates (fx) are not among them. */
 export interface NeededAccount {
@@ -36,7 +37,9 @@ export interface ExpectOptions {
 export async function readNeeds(trx: Transaction<Database>, options: ExpectOptions): Promise<void> {
   await listMetrics(trx, options);
   await readCoverage(trx, options);
-  await lookAhead(trx, options);
+  await coverHistory(trx);
+  await lookAround(trx, options);
+  await listUnripe(trx, options);
 }
 
 async function listMetrics(trx: Transaction<Database>, { metrics, currency }: ExpectOptions): Promise<void> {
@@ -75,9 +78,9 @@ async function listMetrics(trx: Transaction<Database>, { metrics, currency }: Ex
       areas jsonb, groups text[], converted jsonb, by_source boolean, maturity_days integer)`.execute(trx);
   await sql`
     create temp table metric_need_areas on commit drop as
-    select n.needs, n.size, n.by_source, n.maturity_days, a.area, a.within, a."left" as is_left, a."right" as is_right
+    select n.needs, n.size, n.by_source, n.maturity_days, a.area, a.within, a.back, a."left" as is_left, a."right" as is_right
     from metric_needs n
-    cross join jsonb_to_recordset(n.areas) as a (area text, within integer, "left" boolean, "right" boolean)`.execute(
+    cross join jsonb_to_recordset(n.areas) as a (area text, within integer, back integer, "left" boolean, "right" boolean)`.execute(
     trx,
   );
   await sql`
@@ -85,8 +88,10 @@ async function listMetrics(trx: Transaction<Database>, { metrics, currency }: Ex
     select n.needs, unnest(n.groups) as facts from metric_needs n`.execute(trx);
   await sql`
     create temp table metric_need_rates on commit drop as
-    select n.needs, c.facts, c.within from metric_needs n
-    cross join jsonb_to_recordset(n.converted) as c (facts text, within integer)`.execute(trx);
+    select n.needs, c.facts, c.reach, c.counted from metric_needs n
+    cross join jsonb_to_recordset(n.converted) as c (facts text, reach integer, counted boolean)`.execute(
+    trx,
+  );
 }
 
 /** Rows run from the earliest covered day of any source but the rates to today. */
@@ -115,30 +120,66 @@ async function readCoverage(trx: Transaction<Database>, { accounts, today }: Exp
       select day, source, r.day is not null as covered, coalesce(c.lacking, false) as lacking, coalesce(c.settled, true) as settled
       from configured c full join (select day, source, day as read_day from read r) r using (day, source)
     )
-    select s.day, a.area, coalesce(s.source, '') as source, 0 as within,
+    select s.day, a.area, coalesce(s.source, '') as source, 0 as within, 0 as back,
       bool_or(s.covered) as covered, bool_or(s.lacking) as lacking, bool_and(s.settled) as settled
     from source_days s
     join jsonb_to_recordset(${JSON.stringify(areas)}::jsonb) as a (area text, source text) on a.source = s.source
     group by grouping sets ((s.day, a.area, s.source), (s.day, a.area))`.execute(trx);
 }
 
+/** Where a day's state follows from history, it lacks what any day since the first one read lacks. */
+async function coverHistory(trx: Transaction<Database>): Promise<void> {
+  const areas = Object.entries<{ readonly clock: string; readonly history?: true }>(AREAS)
+    .filter(([, { history }]) => history)
+    .map(([area]) => area);
+  await sql`
+    update metric_source_days s set lacking = s.lacking or coalesce(h.lacking, false), settled = s.settled and coalesce(h.settled, true)
+    from (
+      select day, area, source, bool_or(lacking) filter (where day >= first_day) over w as lacking,
+        bool_and(settled) filter (where day >= first_day) over w as settled
+      from (
+        select *, min(day) filter (where covered) over (partition by area, source) as first_day
+        from metric_source_days where area = any (${areas}::text[])
+      ) d
+      window w as (partition by area, source order by day)
+    ) h
+    where h.day = s.day and h.area = s.area and h.source = s.source`.execute(trx);
+}
+
+/** A day with a trial that is not over, or whose 14 days after are not, says nothing of its trials yet. */
+async function listUnripe(trx: Transaction<Database>, { today }: ExpectOptions): Promise<void> {
+  await sql`
+    create temp table metric_unripe on commit drop as
+    select distinct started_on as day, 'trials'::text as facts from ops.trials where ends_on + 14 >= ${today}::date`.execute(
+    trx,
+  );
+}
+
 /**
- * The same for the days ahead that a metric looks at: all of them must be there. While they are not over yet the metric is
- * null whatever was read, and only its own day counts.
+ * The same for the days ahead and back that a metric looks at: all of them must be there. While those ahead are not over
+ * yet the metric is null whatever was read, and only its own day counts. A stretch back with a day that nothing was read
+ * of is lacking, also where it reaches beyond the first day.
  */
-async function lookAhead(trx: Transaction<Database>, { today }: ExpectOptions): Promise<void> {
-  const { rows } = await sql<{ area: string; within: number }>`
-    select distinct area, within from metric_need_areas where within > 0 order by within`.execute(trx);
-  for (const { area, within } of rows)
+async function lookAround(trx: Transaction<Database>, { today }: ExpectOptions): Promise<void> {
+  const { rows } = await sql<{ area: string; within: number; back: number }>`
+    select distinct area, within, back from metric_need_areas where within > 0 or back > 0 order by within, back`.execute(
+    trx,
+  );
+  for (const { area, within, back } of rows)
     await sql`
       insert into metric_source_days
-      select day, area, source, ${within}::integer, covered,
-        case when day + ${within}::integer < ${today}::date then bool_or(lacking) over ahead else lacking end,
-        case when day + ${within}::integer < ${today}::date then bool_and(settled) over ahead else settled end
+      select day, area, source, ${within}::integer, ${back}::integer, covered,
+        case when day + ${within}::integer < ${today}::date or ${within}::integer = 0
+          then bool_or(lacking) over around or (${back}::integer > 0 and count(*) filter (where covered) over behind <= ${back}::integer)
+          else lacking end,
+        case when day + ${within}::integer < ${today}::date or ${within}::integer = 0 then bool_and(settled) over around else settled end
       from metric_source_days
-      where within = 0 and area = ${area}
-      window ahead as (partition by source order by day
-        range between current row and make_interval(days => ${within}::integer) following)`.execute(trx);
+      where within = 0 and back = 0 and area = ${area}
+      window
+        around as (partition by source order by day
+          range between make_interval(days => ${back}::integer) preceding and make_interval(days => ${within}::integer) following),
+        behind as (partition by source order by day
+          range between make_interval(days => ${back}::integer) preceding and current row)`.execute(trx);
   await sql`analyze metric_source_days`.execute(trx);
 }
 
@@ -152,17 +193,19 @@ export async function expectStatuses(
   days: string,
   { today }: Pick<ExpectOptions, 'today'>,
 ): Promise<void> {
-  const mature = sql`(min(n.maturity_days) = 0 or s.day + min(n.maturity_days) < ${today}::date)`;
+  const ripe = sql`not exists (
+      select 1 from metric_unripe u join metric_need_groups g on g.facts = u.facts where u.day = s.day and g.needs = n.needs)`;
+  const mature = sql`((min(n.maturity_days) = 0 or s.day + min(n.maturity_days) < ${today}::date) and ${ripe})`;
   await sql`
     create temp table metric_statuses on commit drop as
     select s.day, s.source, n.needs, ${mature} as mature,
       case when bool_or(s.lacking) then 'incomplete'
-        when bool_and(s.settled) and s.day + min(n.maturity_days) < ${today}::date then 'final'
+        when bool_and(s.settled) and s.day + min(n.maturity_days) < ${today}::date and ${ripe} then 'final'
         else 'provisional' end as covered_status,
       ${mature} and bool_and(s.covered) filter (where n.is_left) as left_known,
       ${mature} and coalesce(bool_and(s.covered) filter (where n.is_right), false) as right_known
     from metric_need_areas n
-    join metric_source_days s on s.area = n.area and s.within = n.within and (s.source = '' or n.by_source)
+    join metric_source_days s on s.area = n.area and s.within = n.within and s.back = n.back and (s.source = '' or n.by_source)
     where s.day in (select day from ${sql.ref(days)})
     group by s.day, s.source, n.needs
     having count(*) = min(n.size)`.execute(trx);
@@ -184,7 +227,8 @@ export function expectedRows(only: RawBuilder<unknown> = sql``): RawBuilder<unkn
     left join (
       select distinct r.day, k.needs, v.source
       from ops.missing_rates r
-      join metric_need_rates k on k.facts = r.facts and r.after_days <= k.within
+      join metric_need_rates k on k.facts = r.facts and r.after_days <= k.reach
+        and (not k.counted or r.currency = ${UNPRICED})
       cross join lateral (values (''), (r.source)) as v (source)
     ) m on m.day = s.day and m.needs = s.needs and m.source = s.source and s.mature`;
 }

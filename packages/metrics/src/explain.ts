@@ -3,18 +3,23 @@ import { sql } from 'kysely';
 import type { Temporal } from 'temporal-polyfill';
 
 import type { Database, Session, Transaction } from '@floyo/shared/db';
-import { createStage } from '@floyo/shared/load';
-import { type Day, dayOf } from '@floyo/shared/window';
+import { createStage } from '@floyo/shared/stage';
+import { addDays, type Day, dayOf } from '@floyo/shared/window';
 
 import { readFacts, stageMetrics } from './compute.ts';
 import { type Definition, listDefinitions } from './definitions.ts';
 import { listDaysToRead } from './due-days.ts';
-import { listGroupTables } from './due-groups.ts';
+import { listGroupTables, readMarks } from './due-groups.ts';
 import { expectStatuses, type NeededAccount, readNeeds } from './expected.ts';
+import { AREAS } from './facts/define.ts';
 import { deriveMetric, describeFormula, factsOf } from './formula.ts';
-import { type Metric, METRICS } from './registry.ts';
+import { refreshProductDays } from './product/days.ts';
+import { METRICS } from './registry.ts';
+import type { Metric } from './registry/define.ts';
+import { DEFAULT_GROSS_MARGIN, withGrossMargin } from './registry/subscriptions.ts';
 import type { Reporting } from './rezone.ts';
 import { findRowsBehind, type Loaded, type RowsBehind, type TopRow } from './rows-behind.ts';
+import { refreshSpans } from './subscriptions/refresh.ts';
 
 interface Values {
   readonly value: string | null;
@@ -109,69 +114,82 @@ export async function explainMetric(options: {
   readonly accounts: readonly NeededAccount[];
   readonly reporting: Reporting;
   readonly now: Temporal.Instant;
+  /** What ltv_to_cac assumes; 0.8 unless told. */
+  readonly grossMargin?: string;
 }): Promise<Explanation> {
   const { session, day, reporting } = options;
-  const { name, metric, source } = options.metric;
-  const metrics = { [name]: metric };
+  const { name, source } = options.metric;
+  const metrics = withGrossMargin(
+    { [name]: options.metric.metric },
+    options.grossMargin ?? DEFAULT_GROSS_MARGIN,
+  );
+  const metric = metrics[name] ?? options.metric.metric;
   const externalId = source === '' ? name : `${name}[source=${source}]`;
   const stage = await createStage(session, 'daily_metrics');
   const [definition] = listDefinitions(metrics);
   if (definition === undefined) throw new Error(`${name} has no definition`);
-  return session.db
-    .transaction()
-    .setIsolationLevel('repeatable read')
-    .execute(async (trx) => {
-      const today = dayOf(options.now, reporting.timezone);
-      await prepareDay(
-        trx,
-        { metrics, accounts: options.accounts, currency: reporting.currency, today },
-        day,
-      );
-      await readFacts(trx);
-      await stageMetrics(trx, { metrics, stage, computedAt: options.now.toString() });
-      const stored = await findStored(trx, externalId, day);
-      const { rows: computedRows } = await sql<Values>`
+  return rolledBack(session, async (trx) => {
+    const today = dayOf(options.now, reporting.timezone);
+    await prepareDay(
+      trx,
+      { metrics, accounts: options.accounts, currency: reporting.currency, today },
+      day,
+      deriveMetric(metric),
+    );
+    const read = await readFacts(trx);
+    await stageMetrics(trx, { metrics, groups: read, stage, computedAt: options.now.toString() });
+    const stored = await findStored(trx, externalId, day);
+    const { rows: computedRows } = await sql<Values>`
         select value, numerator, denominator, status from ${sql.ref(stage)}
         where external_id = ${externalId} and date = ${day}::date`.execute(trx);
-      const computed = computedRows[0] ?? null;
-      const { areas, groups } = deriveMetric(metric);
-      const behind = await findRowsBehind(trx, { groups, day, source });
-      const restated = [
-        ...(groups.includes('ads') ? ['meta', 'tiktok'] : []),
-        ...(groups.some((group) => group !== 'ads') ? ['shopify'] : []),
-      ].filter((one) => source === '' || one === source);
-      return {
-        external_id: externalId,
-        date: day,
-        definition,
-        formula: describeFormula(metric.formula),
-        stored,
-        computed,
-        stale: !sameValues(stored, computed),
-        components: await readComponents(trx, metric, source),
-        ...behind,
-        coverage: await readCoverage(trx, options.accounts, areas, day, source),
-        rates: await readRates(trx, reporting.currency),
-        revisions: await trx
-          .selectFrom('metric_revisions')
-          .select(['old_value', 'new_value', 'cause', 'revised_at', 'run_id'])
-          .where('external_id', '=', externalId)
-          .where('date', '=', day)
-          .orderBy('id')
-          .execute(),
-        restatements: await trx
-          .selectFrom('ops.restatements')
-          .select(['source', 'account_id', 'currency', 'read_at', 'age_days'])
-          .select(['spend', 'conversions', 'revenue', 'run_id'])
-          .where('day', '=', day)
-          .where('source', 'in', restated.length > 0 ? restated : [''])
-          .orderBy('source')
-          .orderBy('account_id')
-          .orderBy('currency')
-          .orderBy('read_at')
-          .execute(),
-      };
-    });
+    const computed = computedRows[0] ?? null;
+    const { areas, groups } = deriveMetric(metric);
+    const behind = await findRowsBehind(trx, { groups, day, source });
+    const restated = areas
+      .flatMap(({ area }): readonly string[] => AREAS[area].sources)
+      .filter((one) => source === '' || one === source);
+    return {
+      external_id: externalId,
+      date: day,
+      definition,
+      formula: describeFormula(metric.formula),
+      stored,
+      computed,
+      stale: !sameValues(stored, computed),
+      components: await readComponents(trx, metric, source),
+      ...behind,
+      coverage: await readCoverage(trx, options.accounts, areas, day, source),
+      rates: await readRates(trx, reporting.currency),
+      revisions: await trx
+        .selectFrom('metric_revisions')
+        .select(['old_value', 'new_value', 'cause', 'revised_at', 'run_id'])
+        .where('external_id', '=', externalId)
+        .where('date', '=', day)
+        .orderBy('id')
+        .execute(),
+      restatements: await trx
+        .selectFrom('ops.restatements')
+        .select(['source', 'account_id', 'currency', 'read_at', 'age_days'])
+        .select(['spend', 'conversions', 'revenue', 'run_id'])
+        .where('day', '=', day)
+        .where('source', 'in', restated.length > 0 ? restated : [''])
+        .orderBy('source')
+        .orderBy('account_id')
+        .orderBy('currency')
+        .orderBy('read_at')
+        .execute(),
+    };
+  });
+}
+
+/** What is brought up to date on the way to an answer (product/days.ts) stays for the next run to do. */
+async function rolledBack<T>({ db }: Session, work: (trx: Transaction<Database>) => Promise<T>): Promise<T> {
+  const trx = await db.startTransaction().setIsolationLevel('repeatable read').execute();
+  try {
+    return await work(trx);
+  } finally {
+    await trx.rollback().execute();
+  }
 }
 
 function sameValues(stored: Values | null, computed: Values | null): boolean {
@@ -185,9 +203,18 @@ async function prepareDay(
   trx: Transaction<Database>,
   expect: Parameters<typeof readNeeds>[1],
   day: Day,
+  { areas, withinDays, backDays }: ReturnType<typeof deriveMetric>,
 ): Promise<void> {
+  if (areas.some(({ area }) => area === 'subscriptions'))
+    await refreshSpans(trx, { scope: 'marked', today: expect.today });
   await readNeeds(trx, expect);
+  await readMarks(trx);
   await listGroupTables(trx);
+  if (areas.some(({ area }) => area === 'product'))
+    await refreshProductDays(trx, {
+      every: false,
+      range: { from: addDays(day, -backDays), to: addDays(day, withinDays + 1) },
+    });
   await sql`create temp table metric_open on commit drop as select ${day}::date as day`.execute(trx);
   await expectStatuses(trx, 'metric_open', expect);
   await sql`
@@ -233,21 +260,21 @@ async function readCoverage(
 ): Promise<Explanation['coverage']> {
   const { rows } = await sql<Explanation['coverage'][number]>`
     with needed as (
-      select n.source, n."accountId" as account_id, n.stream, max(a.within) as within
+      select n.source, n."accountId" as account_id, n.stream, max(a.within) as within, max(a.back) as back
       from jsonb_to_recordset(${JSON.stringify(accounts)}::jsonb) as n (source text, "accountId" text, stream text)
       join metric_need_areas a on ${source} in ('', n.source)
         and a.area = any (${areas.map(({ area }) => area)}::text[])
         and exists (select 1 from metric_source_days s where s.area = a.area and s.source = n.source)
       group by n.source, n."accountId", n.stream
     )
-    select n.source, n.account_id, n.stream, ${day}::date as "from", ${day}::date + n.within as "to", n.within + 1 as days,
-      (n.within + 1 - count(c.day))::int as missing, (count(*) filter (where c.read_at >= c.final_at))::int as settled,
+    select n.source, n.account_id, n.stream, ${day}::date - n.back as "from", ${day}::date + n.within as "to", n.back + n.within + 1 as days,
+      (n.back + n.within + 1 - count(c.day))::int as missing, (count(*) filter (where c.read_at >= c.final_at))::int as settled,
       max(c.read_at) as read_at, max(c.final_at) as final_at,
       (array_agg(c.run_id order by c.read_at desc) filter (where c.day is not null))[1] as run_id
     from needed n
     left join ops.coverage c on c.source = n.source and c.account_id = n.account_id and c.stream = n.stream
-      and c.day between ${day}::date and ${day}::date + n.within
-    group by n.source, n.account_id, n.stream, n.within
+      and c.day between ${day}::date - n.back and ${day}::date + n.within
+    group by n.source, n.account_id, n.stream, n.within, n.back
     order by n.source, n.account_id`.execute(trx);
   return rows;
 }

@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 
 import type { Database, Transaction } from '@floyo/shared/db';
 
-import { AREAS } from './facts.ts';
+import { AREAS } from './facts/define.ts';
 
 /** Records what moved on the marked days; the facts of ads are there (facts_ads), by account. `now` is an ISO instant: when it was read. @returns how many rows. */
 export async function recordRestatements(

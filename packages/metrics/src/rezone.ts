@@ -5,8 +5,10 @@
 import { sql } from 'kysely';
 
 import type { Database, Transaction } from '@floyo/shared/db';
+import type { Day } from '@floyo/shared/window';
 
-import { AREAS } from './facts.ts';
+import { AREAS } from './facts/define.ts';
+import { moveBilling } from './subscriptions/rezone.ts';
 
 export interface Reporting {
   readonly timezone: string;
@@ -16,15 +18,21 @@ export interface Reporting {
 export interface RezoneResult {
   /** Refunds that keep their day: when they were processed is not known. */
   readonly refundsWithoutInstant: number;
+  /** Days of events, which have to be read again; null for none. */
+  readonly unreadEvents: { readonly from: Day; readonly to: Day } | null;
 }
+
+/** Whose rows by business day can't be moved: the vendor counted them a day, so their days have to be read again. */
+const COUNTED_BY_DAY: readonly string[] = AREAS.product.sources;
 
 const BUSINESS_SOURCES = Object.values(AREAS)
   .filter(({ clock }) => clock === 'business')
-  .flatMap(({ sources }): readonly string[] => sources);
+  .flatMap(({ sources }): readonly string[] => sources)
+  .filter((source) => !COUNTED_BY_DAY.includes(source));
 
 /**
- * Makes ops.settings those of `reporting` and moves orders, their items, refunds and the coverage of business days to
- * the new zone's calendar. Days of ads stay: they are the ad account's. Does nothing when the settings agree already.
+ * Makes ops.settings those of `reporting` and moves orders, their items, refunds, what Stripe said and the coverage of business days to
+ * the new zone's calendar. Days of ads stay: they are the ad account's; those of events have to be read again. Does nothing when the settings agree already.
  */
 export async function rezone(trx: Transaction<Database>, reporting: Reporting): Promise<RezoneResult> {
   const { timezone, currency } = reporting;
@@ -32,7 +40,7 @@ export async function rezone(trx: Transaction<Database>, reporting: Reporting): 
   await sql`
     update ops.settings set reporting_timezone = ${timezone}, reporting_currency = ${currency}, updated_at = now()
     where (reporting_timezone, reporting_currency) is distinct from (${timezone}, ${currency})`.execute(trx);
-  if (old.reporting_timezone === timezone) return { refundsWithoutInstant: 0 };
+  if (old.reporting_timezone === timezone) return { refundsWithoutInstant: 0, unreadEvents: null };
   const dayIn = sql`at time zone ${timezone})::date`;
   await sql`
     update public.orders set date = (processed_at ${dayIn} where date <> (processed_at ${dayIn}`.execute(trx);
@@ -40,10 +48,21 @@ export async function rezone(trx: Transaction<Database>, reporting: Reporting): 
     update public.order_items i set date = o.date from public.orders o
     where o.external_id = i.order_external_id and i.date <> o.date`.execute(trx);
   const refundsWithoutInstant = await moveRefunds(trx, timezone);
+  await moveBilling(trx, timezone);
   await moveCoverage(trx, old.reporting_timezone, timezone);
   // How days of another calendar moved says nothing about these; the metrics run records them anew.
   await sql`delete from ops.restatements where source = any (${BUSINESS_SOURCES}::text[])`.execute(trx);
-  return { refundsWithoutInstant };
+  return { refundsWithoutInstant, unreadEvents: await forgetEventDays(trx) };
+}
+
+/** Until they are read again, what is made of them is unknown: their rows stay, and no day of them is covered. */
+async function forgetEventDays(trx: Transaction<Database>): Promise<RezoneResult['unreadEvents']> {
+  const { rows } = await sql<{ from: Day | null; to: Day | null }>`
+    with gone as (delete from ops.coverage where source = any (${COUNTED_BY_DAY}::text[]) returning day)
+    select min(day) as "from", max(day) as "to" from gone`.execute(trx);
+  await sql`delete from ops.source_days where source = any (${COUNTED_BY_DAY}::text[])`.execute(trx);
+  const [days] = rows;
+  return days?.from != null && days.to !== null ? { from: days.from, to: days.to } : null;
 }
 
 async function moveRefunds(trx: Transaction<Database>, timezone: string): Promise<number> {

@@ -6,6 +6,8 @@ import { type RawBuilder, sql } from 'kysely';
 
 import type { Database, Transaction } from '@floyo/shared/db';
 
+import { BILLING_READS } from './subscriptions/rows-behind.ts';
+
 /** Rows of one table, account and currency. */
 export interface RowsBehind {
   readonly facts: string;
@@ -41,6 +43,7 @@ export interface Loaded {
 
 const ORDER = sql`o.external_id, o.date, o.shop as account, o.order_name as label, o.currency, o.gross_sales - o.discounts as amount, o.synced_at, o.run_id`;
 const REFUND = sql`r.external_id, r.date, o.shop as account, o.order_name as label, r.currency, -r.returns as amount, r.synced_at, r.run_id`;
+const QUALIFIES = sql`e.event like any (s.qualifying) and not e.event like any (s.not_qualifying)`;
 const COUNTED = sql`ops.is_counted_order(o.test, o.financial_status)`;
 
 /** What each fact group reads for a day: the table it is from, and its rows. */
@@ -93,6 +96,38 @@ const READS: Readonly<
   },
 };
 
+/** Which events a group of product facts is about, and how many days back and ahead it looks. */
+const EVENTS: Readonly<
+  Record<string, readonly [rows: 'days' | 'single', back: number, ahead: number, events: RawBuilder<unknown>]>
+> = {
+  product_events: ['days', 0, 0, sql`true`],
+  active_users: ['days', 0, 0, QUALIFIES],
+  rolling_users: ['days', 29, 0, QUALIFIES],
+  signups: ['days', 0, 0, sql`e.event = s.signup_event`],
+  signup_cohorts: ['days', 0, 30, sql`(e.event in (s.signup_event, s.activation_event) or ${QUALIFIES})`],
+  suggestions: ['single', 0, 0, sql`e.event = 'suggestion_shown'`],
+  suggestion_outcomes: ['single', 0, 3, sql`e.event in ('suggestion_shown', 'suggestion_accepted')`],
+  emails: ['single', 0, 0, sql`e.event = 'email_sent'`],
+  email_outcomes: ['single', 0, 7, sql`e.event in ('email_sent', 'email_delivered', 'email_clicked')`],
+};
+
+/** The events behind product facts, with how often as the amount. */
+function readEvents(group: string, day: string): [table: string, rows: RawBuilder<unknown>][] {
+  const read = EVENTS[group];
+  if (read === undefined) return [];
+  const [weight, back, ahead, only] = read;
+  const table = weight === 'days' ? 'event_user_days' : 'events';
+  return [
+    [
+      table,
+      sql`select e.external_id, e.date, e.source as account, e.event as label, 'events' as currency,
+          ${weight === 'days' ? sql`e.count` : sql`1`}::numeric as amount, e.synced_at, e.run_id
+        from public.${sql.ref(table)} e cross join ops.product_settings s
+        where e.date between ${day}::date - ${back}::int and ${day}::date + ${ahead}::int and ${only}`,
+    ],
+  ];
+}
+
 /** How many of the largest rows are shown. */
 const TOP = 10;
 
@@ -102,7 +137,11 @@ export async function findRowsBehind(
   options: { readonly groups: readonly string[]; readonly day: string; readonly source: string },
 ): Promise<{ rows: RowsBehind[]; top: TopRow[]; runs: Loaded[] }> {
   const reads = options.groups.flatMap((group) =>
-    (READS[group]?.(options.day, options.source) ?? []).map(
+    (
+      READS[group]?.(options.day, options.source) ??
+      BILLING_READS[group]?.(options.day, options.source) ??
+      readEvents(group, options.day)
+    ).map(
       ([table, rows]) => sql`select ${group}::text as facts, ${table}::text as "table", b.* from (${rows}) b`,
     ),
   );

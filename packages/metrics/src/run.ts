@@ -7,9 +7,10 @@ import type { Temporal } from 'temporal-polyfill';
 
 import type { Database, Session, Transaction } from '@floyo/shared/db';
 import { PipelineError } from '@floyo/shared/errors';
-import { createStage, mergeStage } from '@floyo/shared/load';
 import type { Write } from '@floyo/shared/lock';
 import type { Logger } from '@floyo/shared/log';
+import { mergeStage } from '@floyo/shared/merge';
+import { createStage } from '@floyo/shared/stage';
 import { dayOf, type DayWindow } from '@floyo/shared/window';
 
 import { checkRecentDays, type CheckResult, isCheckDue } from './check.ts';
@@ -17,12 +18,18 @@ import { readFacts, recordMissingRates, stageMetrics } from './compute.ts';
 import { syncDefinitions } from './definitions.ts';
 import { findDueDays } from './due-days.ts';
 import type { NeededAccount } from './expected.ts';
-import { type Metric, METRICS } from './registry.ts';
+import { computeExperiments } from './experiments/results.ts';
+import { PRODUCT_DEFAULTS, type ProductSettings, syncProductSettings } from './product/settings.ts';
+import { METRICS } from './registry.ts';
+import type { Metric } from './registry/define.ts';
+import { DEFAULT_GROSS_MARGIN, withGrossMargin } from './registry/subscriptions.ts';
 import { recordRestatements } from './restatements.ts';
 import { recordRevisions } from './revisions.ts';
 import { type Reporting, rezone } from './rezone.ts';
 import { rememberDays } from './signatures.ts';
+import { countUnpriced } from './subscriptions/refresh.ts';
 import {
+  describeEvents,
   describeMissing,
   describeRefunds,
   describeRevisions,
@@ -55,6 +62,10 @@ export interface MetricsOptions extends MetricsRequest {
   readonly runId: string;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Which events make a user active, signed up, activated; another answer than the last one recomputes what follows. */
+  readonly product?: ProductSettings;
+  /** The share of revenue left after what serving it costs, a decimal text, for projections; 0.8 unless told. */
+  readonly grossMargin?: string;
   /** The metrics to compute; the registry unless told. */
   readonly metrics?: Readonly<Record<string, Metric>>;
 }
@@ -66,8 +77,12 @@ export interface MetricsResult {
   readonly updated: number;
   readonly unchanged: number;
   readonly deleted: number;
+  /** How many experiments were computed. */
+  readonly experiments: number;
   /** How many final values moved; they are in metric_revisions. */
   readonly revisions: number;
+  /** How many subscription items and discounts of today are left out of MRR because nothing says what they are worth. */
+  readonly unpriced: number;
   /** What the check found, when it was its turn; a mismatch throws. */
   readonly check: CheckResult | null;
   /** Each is told once: a rate that is still missing in the next run is not told again. */
@@ -85,18 +100,20 @@ const MOVED_LOGGED = 50;
  * (P1, after everything was committed) when the check found stored values that are not those of a full recompute.
  */
 export async function runMetrics(options: MetricsOptions): Promise<MetricsResult> {
-  const { session, write, reporting, metrics = METRICS, log, signal } = options;
+  const { session, write, reporting, log, signal } = options;
+  const metrics = withGrossMargin(options.metrics ?? METRICS, options.grossMargin ?? DEFAULT_GROSS_MARGIN);
   signal.throwIfAborted();
   const stage = await createStage(session, 'daily_metrics');
   const now = options.now.toString();
   const today = dayOf(options.now, reporting.timezone);
   const isolation = { isolationLevel: 'repeatable read' } as const;
   const expect = { metrics, accounts: options.accounts, currency: reporting.currency, today };
-  const { counts, missing, moved, stuckRefunds } = await write(async (trx) => {
+  const { counts, missing, moved, unpriced, stuckRefunds, unreadEvents } = await write(async (trx) => {
     const rezoned = options.rezone === true ? await rezone(trx, reporting) : undefined;
     await assertSettings(trx, reporting);
     await options.prepare?.(trx);
     const changed = await syncDefinitions(trx, metrics);
+    const isOther = await syncProductSettings(trx, options.product ?? PRODUCT_DEFAULTS);
     const days = await findDueDays(trx, {
       ...expect,
       range: options.range,
@@ -107,24 +124,34 @@ export async function runMetrics(options: MetricsOptions): Promise<MetricsResult
           : changed.length > 0
             ? 'definition'
             : undefined,
+      derive: isOther ? 'every' : 'marked',
     });
     signal.throwIfAborted();
     await sql`truncate ${sql.ref(stage)}`.execute(trx);
-    await readFacts(trx);
-    const missing = await recordMissingRates(trx);
-    await stageMetrics(trx, { metrics, stage, computedAt: now });
+    const groups = await readFacts(trx);
+    const missing = await recordMissingRates(trx, groups);
+    await stageMetrics(trx, { metrics, groups, stage, computedAt: now });
     signal.throwIfAborted();
     await sql`analyze ${sql.ref(stage)}`.execute(trx);
     const moved = await recordRevisions(trx, { stage, runId: options.runId, now });
     const merged = await replaceRows(trx, stage, options.runId);
     await rememberDays(trx, expect);
     await recordRestatements(trx, { now, timezone: reporting.timezone, runId: options.runId });
+    const experiments = await computeExperiments(trx, {
+      today,
+      now,
+      timezone: reporting.timezone,
+      runId: options.runId,
+      full: rezoned !== undefined || options.full === true,
+    });
     await sql`delete from ops.dirty_marks where id in (select id from metric_marks)`.execute(trx);
     return {
-      counts: { days, ...merged },
+      counts: { days, ...merged, experiments },
       missing,
       moved,
+      unpriced: await countUnpriced(trx, today),
       stuckRefunds: rezoned?.refundsWithoutInstant ?? 0,
+      unreadEvents: rezoned?.unreadEvents ?? null,
     };
   }, isolation);
   // Told when it is committed, not before.
@@ -145,11 +172,13 @@ export async function runMetrics(options: MetricsOptions): Promise<MetricsResult
   return {
     ...counts,
     revisions: moved.length,
+    unpriced,
     check,
     warnings: [
       ...describeMissing(missing, reporting.currency),
       ...describeRevisions(moved),
       ...describeRefunds(stuckRefunds),
+      ...describeEvents(unreadEvents),
     ],
   };
 }

@@ -40,12 +40,12 @@ export async function rememberDays(trx: Transaction<Database>, options: Clock): 
 /** Everything that metric_statuses and expectedRows are made of, as a digest a day. */
 function signatures({ today }: Clock, only: RawBuilder<unknown> = sql``): RawBuilder<unknown> {
   return sql`
-    select s.day, md5(concat_ws('/', s.said, r.registry, m.missing, (
+    select s.day, md5(concat_ws('/', s.said, r.registry, m.missing, u.facts, (
       select string_agg(case when s.day + n.maturity_days < ${today}::date then n.maturity_days::text end, ',' order by n.maturity_days)
       from (select distinct maturity_days from metric_needs) n
     ))) as signature
     from (
-      select day, sum(hashtextextended(concat_ws(':', area, source, within, covered::int, lacking::int, settled::int), 0))::text as said
+      select day, sum(hashtextextended(concat_ws(':', area, source, within, back, covered::int, lacking::int, settled::int), 0))::text as said
       from metric_source_days where true ${only} group by day
     ) s
     cross join (
@@ -55,5 +55,8 @@ function signatures({ today }: Clock, only: RawBuilder<unknown> = sql``): RawBui
     left join (
       select day, string_agg(concat_ws(':', facts, source, currency, after_days), ' ' order by facts, source, currency) as missing
       from ops.missing_rates group by day
-    ) m on m.day = s.day`;
+    ) m on m.day = s.day
+    left join (
+      select day, string_agg(facts, ' ' order by facts) as facts from metric_unripe group by day
+    ) u on u.day = s.day`;
 }

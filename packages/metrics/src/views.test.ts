@@ -234,7 +234,7 @@ describe('definitions', () => {
           'meta',
           'tiktok',
         ]);
-      expect(metric.additivity === 'ratio').toBe('numerator' in metric.formula);
+      expect(metric.kind === 'ratio').toBe('numerator' in metric.formula);
     }
   });
 });

@@ -4,6 +4,7 @@ import { addDays, joinDays } from '@floyo/shared/window';
 
 import type { CheckResult } from './check.ts';
 import type { MissingRate } from './compute.ts';
+import { UNPRICED } from './facts/define.ts';
 import type { Revision } from './revisions.ts';
 
 /** Fit for ops.errors: the parts of a PipelineError. */
@@ -29,6 +30,15 @@ export function describeMissing(
       const last = addDays(to, -1);
       return from === last ? from : `${from} to ${last}`;
     });
+    if (currency === UNPRICED)
+      return {
+        type: 'upstream',
+        severity: 'P2',
+        message: `The price or discount of subscription items is not known for ${spans.join(', ')}: their subscriptions are left out of MRR on these days`,
+        advice:
+          'Run floyo etl stripe: it reads what events leave out (tiers, coupons) from the API. ops.mrr_spans with unknown > 0 names the subscriptions. The days are computed again by themselves.',
+        context: { days },
+      };
     return {
       type: 'upstream',
       severity: 'P2',
@@ -71,6 +81,22 @@ export function describeRefunds(count: number): MetricsWarning[] {
       message: `${count} refunds keep the day of the former time zone: when they were processed is not stored`,
       advice: 'Read them again with floyo backfill --source shopify over their orders’ days.',
       context: { count },
+    },
+  ];
+}
+
+/** Days of events that a rezone could not move. */
+export function describeEvents(
+  days: { readonly from: string; readonly to: string } | null,
+): MetricsWarning[] {
+  if (days === null) return [];
+  return [
+    {
+      type: 'upstream',
+      severity: 'P2',
+      message: `Product metrics of ${days.from} to ${days.to} are unknown until their events are read again: they were counted by the days of the former time zone`,
+      advice: `The next runs read the last weeks; for the rest run floyo backfill --source posthog --from ${days.from} --to ${days.to}.`,
+      context: days,
     },
   ];
 }

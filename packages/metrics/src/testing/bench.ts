@@ -1,7 +1,8 @@
 /**
- * `pnpm bench metrics`: what a metrics run costs on top of three years, in one go on an embedded Postgres of its own.
- * 500,000 orders and 1,000,000 spend rows; the bar is 28 dirty days under 10 % of a full recompute. `--json` for machines;
- * exits 1 when the bar is missed. `--orders` and `--spend` make it smaller.
+ * `pnpm bench metrics`: what a metrics run costs on top of 1, 2, 3 and 4 years, in one go on an embedded Postgres of its
+ * own. Each year has 167,000 orders and 333,000 spend rows; the bar is 28 dirty days under 10 % of a full recompute, of
+ * three years or more. `--json` for machines; exits 1 when the bar is missed. `--orders` and `--spend`, of a year, make it
+ * smaller.
  */
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -22,11 +23,14 @@ import { addDays } from '@floyo/shared/window';
 import type { NeededAccount } from '../expected.ts';
 import { type MetricsRequest, type MetricsResult, runMetrics } from '../run.ts';
 
-const DAYS = 1095;
+const YEARS = 4;
+const YEAR_DAYS = 365;
 const DIRTY_DAYS = 28;
 /** The median of so many counts. */
 const ROUNDS = 3;
 const BAR = 0.1;
+/** Of one year, 28 days are 8 % of the rows themselves. */
+const BAR_FROM_YEARS = 3;
 const TODAY = '2026-11-21';
 const LAST = '2026-11-20';
 const RUN_ID = '00000000-0000-4000-8000-000000000001';
@@ -37,6 +41,8 @@ const ACCOUNTS: readonly NeededAccount[] = [
 ];
 
 interface Measured {
+  /** How many years of rows there were. */
+  readonly years: number;
   readonly name: string;
   readonly ms: number;
   readonly days: number;
@@ -46,13 +52,12 @@ interface Measured {
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
-    orders: { type: 'string', default: '500000' },
-    spend: { type: 'string', default: '1000000' },
+    orders: { type: 'string', default: '167000' },
+    spend: { type: 'string', default: '333000' },
   },
 });
 
-async function fill(session: Session, orders: number, spend: number): Promise<void> {
-  const { db } = session;
+async function prepare({ db }: Session): Promise<void> {
   await sql`insert into ops.settings (reporting_timezone, reporting_currency) values ('UTC', 'USD')`.execute(
     db,
   );
@@ -60,40 +65,46 @@ async function fill(session: Session, orders: number, spend: number): Promise<vo
   await sql`
     insert into fx_rates (external_id, date, quote, rate_per_eur)
     select 'ecb:' || q, ${LAST}::date - d, q, 1 + random() / 10
-    from generate_series(0, ${DAYS + 10}) d, unnest(array['USD', 'GBP']) q`.execute(db);
+    from generate_series(0, ${YEARS * YEAR_DAYS + 10}) d, unnest(array['USD', 'GBP']) q`.execute(db);
+}
+
+/** Adds the year that ends `year` years before the last day. */
+async function addYear({ db }: Session, year: number, orders: number, spend: number): Promise<void> {
+  const last = addDays(LAST, -year * YEAR_DAYS);
   await sql`
     insert into ops.coverage (source, account_id, stream, day, read_at, final_at)
-    select a.source, a."accountId", a.stream, ${TODAY}::date - d, ${TODAY}::timestamptz, ${TODAY}::date - d + 1 + case a.source when 'shopify' then 0 else 28 end
-    from generate_series(0, ${DAYS}) d,
+    select a.source, a."accountId", a.stream, day, ${TODAY}::timestamptz, day + 1 + case a.source when 'shopify' then 0 else 28 end
+    from (select ${last}::date - d as day from generate_series(${year === 0 ? -1 : 0}::int, ${YEAR_DAYS - 1}::int) d) days,
       jsonb_to_recordset(${JSON.stringify(ACCOUNTS)}::jsonb) as a (source text, "accountId" text, stream text)`.execute(
     db,
   );
   await sql`
     insert into spend (external_id, date, source, account_id, account_timezone, campaign_id, ad_group_id, ad_id, currency,
       spend, impressions, clicks, conversions, conversion_value, raw)
-    select s || ':' || i / ${DAYS}, ${LAST}::date - i % ${DAYS}, s, case s when 'meta' then '1' else '2' end, 'UTC', 'c', 'g', '' || i / ${DAYS}, case s when 'meta' then 'USD' else 'EUR' end,
+    select s || ':' || i / ${YEAR_DAYS}, ${last}::date - i % ${YEAR_DAYS}, s, case s when 'meta' then '1' else '2' end, 'UTC', 'c', 'g', '' || i / ${YEAR_DAYS}, case s when 'meta' then 'USD' else 'EUR' end,
       round((random() * 100)::numeric, 2), (random() * 10000)::int, (random() * 100)::int, (random() * 5)::int, round((random() * 500)::numeric, 2), '{}'
-    from (select i, case when (i / ${DAYS}) % 3 = 0 then 'tiktok' else 'meta' end as s from generate_series(0, ${spend} - 1) i) x`.execute(
+    from (select i, case when (i / ${YEAR_DAYS}) % 3 = 0 then 'tiktok' else 'meta' end as s from generate_series(0, ${spend} - 1) i) x`.execute(
     db,
   );
   await sql`
     insert into orders (external_id, date, source, shop, order_name, created_at, processed_at, updated_at, customer_id, currency,
       gross_sales, discounts, shipping, taxes, total, refunded, financial_status, test, item_count)
-    select 'shopify:' || 1000000 + i, at::date, 'shopify', 'a.myshopify.com', '#' || i, at, at, at,
-      case when random() < 0.92 then '' || (random() * ${orders} * 0.6)::int end,
+    select 'shopify:' || ${(year + 1) * 10_000_000} + i, at::date, 'shopify', 'a.myshopify.com', '#' || i, at, at, at,
+      case when random() < 0.92 then '' || (random() * ${orders * (year + 1)} * 0.6)::int end,
       (array['USD', 'USD', 'USD', 'EUR', 'GBP'])[1 + floor(random() * 5)::int],
       round((random() * 200)::numeric, 2), round((random() * 10)::numeric, 2), 5, 10, 200, 0, 'PAID', false, 1
-    from (select i, (${LAST}::timestamp - make_interval(secs => i * (${DAYS - 1} * 86400.0 / ${orders}))) at time zone 'UTC' as at from generate_series(0, ${orders} - 1) i) x`.execute(
+    from (select i, (${last}::timestamp - make_interval(secs => i * (${YEAR_DAYS - 1} * 86400.0 / ${orders}))) at time zone 'UTC' as at from generate_series(0, ${orders} - 1) i) x`.execute(
     db,
   );
   await sql`
     insert into refunds (external_id, date, order_external_id, currency, returns, shipping, taxes, total)
     select external_id || '0', date + (random() * 40)::int, external_id, currency, round(gross_sales / 2, 2), 0, 1, 0
-    from orders where random() < 0.1 and date < ${LAST}::date - 40`.execute(db);
-  await sql`analyze`.execute(db);
+    from orders where random() < 0.1 and date <= ${last}::date - 40 and date > ${last}::date - ${YEAR_DAYS}::int`.execute(
+    db,
+  );
 }
 
-async function measureAll(session: Session): Promise<Measured[]> {
+async function measureYears(session: Session, years: number): Promise<Measured[]> {
   const run = (request: MetricsRequest = {}): Promise<MetricsResult> =>
     runMetrics({
       session,
@@ -107,16 +118,11 @@ async function measureAll(session: Session): Promise<Measured[]> {
       check: 'never',
       ...request,
     });
-  const timed = async (
-    name: string,
-    prepare: () => Promise<unknown>,
-    request: MetricsRequest,
-    rounds = ROUNDS,
-  ) => {
+  const timed = async (name: string, change: () => Promise<unknown>, request: MetricsRequest) => {
     const samples: number[] = [];
     let days = 0;
-    for (let round = 0; round < rounds; round++) {
-      await prepare();
+    for (let round = 0; round < ROUNDS; round++) {
+      await change();
       const started = performance.now();
       ({ days } = await run(request));
       samples.push(performance.now() - started);
@@ -133,12 +139,12 @@ async function measureAll(session: Session): Promise<Measured[]> {
     sql`update orders set gross_sales = gross_sales + 0.01 where date > ${LAST}::date - ${DIRTY_DAYS}::int`.execute(
       session.db,
     );
-  const first = await timed('first run, empty metrics', nothing, {}, 1);
+  // What was added is computed before anything is measured.
+  await run();
   await sql`vacuum analyze`.execute(session.db);
   const full = await timed('full recompute', nothing, { full: true });
   const from = addDays(LAST, 1 - DIRTY_DAYS);
   const measured = [
-    first,
     full,
     await timed('nothing changed', nothing, {}),
     await timed('28 days asked for', nothing, { range: { from, to: addDays(LAST, 1) } }),
@@ -146,7 +152,7 @@ async function measureAll(session: Session): Promise<Measured[]> {
     // It reaches the cohorts of all those customers too: three times as many days.
     await timed('spend and orders of 28 days changed', () => spend().then(orders), {}),
   ];
-  return measured.map((row) => ({ ...row, ofFull: row.ms / full.ms }));
+  return measured.map((row) => ({ years, ...row, ofFull: row.ms / full.ms }));
 }
 
 const home = join(tmpdir(), `floyo-bench-${randomUUID()}`);
@@ -155,24 +161,28 @@ try {
   await migrate(server.url);
   const session = await connect(server.url);
   try {
-    await fill(session, Number(values.orders), Number(values.spend));
-    const measured = await measureAll(session);
-    const worst = Math.max(
-      ...measured.filter(({ name }) => name.startsWith('28 ')).map(({ ofFull }) => ofFull),
-    );
+    await prepare(session);
+    const measured: Measured[] = [];
+    for (let year = 0; year < YEARS; year++) {
+      await addYear(session, year, Number(values.orders), Number(values.spend));
+      await sql`analyze`.execute(session.db);
+      measured.push(...(await measureYears(session, year + 1)));
+    }
+    const judged = measured.filter(({ name, years }) => name.startsWith('28 ') && years >= BAR_FROM_YEARS);
+    const worst = Math.max(...judged.map(({ ofFull }) => ofFull));
     const passed = worst < BAR;
     const report = {
-      orders: Number(values.orders),
-      spend_rows: Number(values.spend),
-      days: DAYS,
+      orders_of_a_year: Number(values.orders),
+      spend_rows_of_a_year: Number(values.spend),
       bar: BAR,
+      bar_from_years: BAR_FROM_YEARS,
       worst,
       passed,
       measured,
     };
     const lines = measured.map(
-      ({ name, ms, days, ofFull }) =>
-        `${name.padEnd(38)} ${String(ms).padStart(7)} ms ${String(days).padStart(6)} days ${(ofFull * 100).toFixed(1).padStart(6)} % of full`,
+      ({ years, name, ms, days, ofFull }) =>
+        `${years} y  ${name.padEnd(38)} ${String(ms).padStart(7)} ms ${String(days).padStart(6)} days ${(ofFull * 100).toFixed(1).padStart(6)} % of full`,
     );
     process.stdout.write(
       values.json

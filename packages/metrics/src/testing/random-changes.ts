@@ -1,15 +1,6 @@
 /** Statements that change source tables in every way there is, the same ones for the same seed. */
 
-/** Numbers that look random and are the same in every run (a linear congruential generator). */
-function createRandom(seed: number) {
-  let state = seed;
-  const next = (below: number): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-  const pick = <T>(choices: readonly [T, ...T[]]): T => choices[next(choices.length)] ?? choices[0];
-  return { next, pick };
-}
+import { createRandom } from './random.ts';
 
 /** `insert` gives an order or an ad row, `change` anything. Days are `first` plus one of `offsets`. */
 export function createChanges(

@@ -13,6 +13,7 @@ import { type MetricsOptions, type MetricsResult, runMetrics } from '../run.ts';
 export const META: NeededAccount = { source: 'meta', accountId: '1', stream: 'insights' };
 export const TIKTOK: NeededAccount = { source: 'tiktok', accountId: '2', stream: 'report' };
 export const SHOP: NeededAccount = { source: 'shopify', accountId: 'a.myshopify.com', stream: 'orders' };
+export const POSTHOG: NeededAccount = { source: 'posthog', accountId: '9', stream: 'events' };
 
 export const RUN_ID = '00000000-0000-4000-8000-000000000001';
 
@@ -54,7 +55,13 @@ export async function createWorld() {
     },
     /** Takes all facts, marks and results away. */
     async clear() {
+      await sql`truncate events, event_user_days, ops.event_days, ops.user_days, ops.suggestion_days, ops.email_days, ops.product_settings`.execute(
+        db,
+      );
       await sql`truncate spend, orders, order_items, refunds, fx_rates, daily_metrics, ops.coverage, ops.missing_rates, metric_revisions, ops.restatements, ops.metric_days`.execute(
+        db,
+      );
+      await sql`truncate subscriptions, payments, invoices, billing_objects, ops.mrr_spans, ops.customer_mrr, ops.subscriber_spans, ops.trials`.execute(
         db,
       );
       await sql`truncate ops.dirty_marks`.execute(db);
@@ -138,6 +145,57 @@ export async function createWorld() {
           shipping: '0',
           taxes: '0',
           total: '0',
+          ...row,
+        })
+        .execute();
+    },
+    /** Makes the months of events of these days. */
+    async months(from: string, to: string) {
+      await sql`select ops.ensure_event_partitions(${from}::date, ${to}::date)`.execute(db);
+    },
+    /** A user's day of an event, as the vendor counts it; `user` null is a visitor who was not identified. */
+    async did(
+      user: string | null,
+      event: string,
+      date: string,
+      row: Partial<Insertable<Database['event_user_days']>> = {},
+    ) {
+      const distinctId = row.distinct_id ?? user ?? 'anonymous';
+      await db
+        .insertInto('event_user_days')
+        .values({
+          external_id: `posthog:${distinctId}:${event}`,
+          date,
+          source: 'posthog',
+          distinct_id: distinctId,
+          user_id: user,
+          event,
+          count: '1',
+          first_at: `${date}T10:00:00Z`,
+          last_at: row.first_at ?? `${date}T10:00:00Z`,
+          ...row,
+        })
+        .execute();
+    },
+    /** A single event with its properties. */
+    async event(
+      event: string,
+      date: string,
+      properties: object,
+      row: Partial<Insertable<Database['events']>> = {},
+    ) {
+      const user = row.user_id === undefined ? 'somebody' : row.user_id;
+      await db
+        .insertInto('events')
+        .values({
+          external_id: `posthog:${++serial}`,
+          date,
+          source: 'posthog',
+          event,
+          distinct_id: user ?? 'anonymous',
+          user_id: user,
+          occurred_at: `${date}T10:00:00Z`,
+          properties: JSON.stringify(properties),
           ...row,
         })
         .execute();
