@@ -50,6 +50,35 @@ comment on table ops.agent_state is 'What an agent remembers between runs (curso
 alter table ops.agent_state enable row level security;
 grant delete, insert, select, update on table ops.agent_state to service_role;
 
+create table ops.billed_periods (
+  account text not null,
+  livemode boolean not null,
+  invoice_id text not null,
+  line_id text not null,
+  subscription_id text not null,
+  customer_id text,
+  item_id text not null,
+  price_id text,
+  quantity numeric,
+  amount numeric not null,
+  proration boolean not null,
+  currency text not null,
+  status text not null,
+  starts_at timestamp with time zone not null,
+  ends_at timestamp with time zone not null,
+  item_discounts jsonb not null,
+  discounts jsonb not null,
+  taken jsonb not null,
+  pending boolean default true not null,
+  constraint billed_periods_pkey PRIMARY KEY (account, livemode, invoice_id, line_id),
+  constraint billed_periods_status_check CHECK ((status = ANY (ARRAY['active'::text, 'past_due'::text, 'incomplete'::text])))
+);
+comment on table ops.billed_periods is 'Invoice lines that bill a period of a subscription item, or the rest of one after a change, as read of the API. Subscriptions'' days before the first event are reconstructed from them.';
+CREATE INDEX billed_periods_of_subscription ON ops.billed_periods USING btree (account, livemode, subscription_id, starts_at);
+CREATE INDEX billed_periods_pending ON ops.billed_periods USING btree (account, livemode, subscription_id) WHERE pending;
+alter table ops.billed_periods enable row level security;
+grant delete, insert, select, update on table ops.billed_periods to service_role;
+
 create table ops.coverage (
   source text not null,
   account_id text not null,
@@ -65,6 +94,25 @@ CREATE INDEX coverage_source_day_idx ON ops.coverage USING btree (source, day);
 alter table ops.coverage enable row level security;
 grant delete, insert, select, update on table ops.coverage to service_role;
 
+create table ops.customer_mrr (
+  customer_id text not null,
+  currency text not null,
+  from_day date not null,
+  to_day date not null,
+  mrr numeric not null,
+  before numeric not null,
+  movement text not null,
+  reason text,
+  constraint customer_mrr_pkey PRIMARY KEY (customer_id, currency, from_day),
+  constraint customer_mrr_check CHECK ((to_day > from_day)),
+  constraint customer_mrr_movement_check CHECK ((movement = ANY (ARRAY['new'::text, 'reactivation'::text, 'expansion'::text, 'contraction'::text, 'churn'::text])))
+);
+comment on table ops.customer_mrr is 'A customer''s monthly value in one currency from one business day to another, and the movement of from_day that led to it (from before to mrr). Begins with the first value over 0. reason: why it churned (voluntary, involuntary, other).';
+CREATE INDEX customer_mrr_from_day_idx ON ops.customer_mrr USING btree (from_day);
+CREATE INDEX customer_mrr_to_day_idx ON ops.customer_mrr USING btree (to_day, from_day);
+alter table ops.customer_mrr enable row level security;
+grant delete, insert, select, update on table ops.customer_mrr to service_role;
+
 create table ops.dirty_marks (
   id bigint generated always as identity not null,
   kind text not null,
@@ -74,12 +122,26 @@ create table ops.dirty_marks (
   key text,
   created_at timestamp with time zone default now() not null,
   at timestamp with time zone,
+  event text,
   constraint dirty_marks_pkey PRIMARY KEY (id),
-  constraint dirty_marks_kind_check CHECK ((kind = ANY (ARRAY['day'::text, 'customer'::text, 'order'::text, 'refund'::text, 'rate'::text])))
+  constraint dirty_marks_kind_check CHECK ((kind = ANY (ARRAY['day'::text, 'customer'::text, 'order'::text, 'refund'::text, 'rate'::text, 'user'::text, 'subscription'::text, 'subscriber'::text])))
 );
-comment on table ops.dirty_marks is 'What changed since metrics were computed. day: that day; customer (key shop/customer id; day and until of the changed orders, at: the earliest processed_at among them): the days of its orders when its first order may be another, and its cohort; order (key external_id): the days of its refunds; refund (key external_id of the order, day to until of the changed refunds): the order''s day and its customer''s cohort; rate (key currency, * for all; day to until): days with facts that need it.';
+comment on table ops.dirty_marks is 'What changed since metrics were computed. day: that day; customer (key shop/customer id; day and until of the changed orders, at: the earliest processed_at among them): the days of its orders when its first order may be another, and its cohort; order (key external_id): the days of its refunds; refund (key external_id of the order, day to until of the changed refunds): the order''s day and its customer''s cohort; rate (key currency, * for all; day to until): days with facts that need it; user (key user_id, event; day and until of the changed events, at: the earliest occurred_at among them): what follows from when this user did this event; subscription (key external_id): the days on which it turns out to be worth something else; subscriber (key Stripe customer id): the same for its subscriptions.';
 alter table ops.dirty_marks enable row level security;
 grant delete, insert, select, update on table ops.dirty_marks to service_role;
+
+create table ops.email_days (
+  email_id text not null,
+  day date not null,
+  sent boolean not null,
+  delivered boolean not null,
+  clicked boolean not null,
+  constraint email_days_pkey PRIMARY KEY (email_id, day)
+);
+comment on table ops.email_days is 'What happened to a sent message on a business day.';
+CREATE INDEX email_days_day_idx ON ops.email_days USING btree (day, email_id);
+alter table ops.email_days enable row level security;
+grant delete, insert, select, update on table ops.email_days to service_role;
 
 create table ops.erasures (
   customer_digest text not null,
@@ -118,6 +180,26 @@ CREATE INDEX errors_run_id_idx ON ops.errors USING btree (run_id);
 alter table ops.errors enable row level security;
 grant delete, insert, select, update on table ops.errors to service_role;
 
+create table ops.event_days (
+  day date not null,
+  events numeric not null,
+  constraint event_days_pkey PRIMARY KEY (day)
+);
+comment on table ops.event_days is 'How many events a business day had.';
+alter table ops.event_days enable row level security;
+grant delete, insert, select, update on table ops.event_days to service_role;
+
+create table ops.experiment_states (
+  experiment text not null,
+  digest text not null,
+  ends_on date,
+  computed_at timestamp with time zone not null,
+  constraint experiment_states_pkey PRIMARY KEY (experiment)
+);
+comment on table ops.experiment_states is 'What the results of an experiment were computed with: a digest of its plan, of the day it was, and of coverage.';
+alter table ops.experiment_states enable row level security;
+grant delete, insert, select, update on table ops.experiment_states to service_role;
+
 create table ops.fence (
   singleton boolean default true not null,
   token bigint not null,
@@ -154,6 +236,43 @@ comment on table ops.missing_rates is 'Facts (a fact group of the metrics) of th
 comment on column ops.missing_rates.after_days is 'How many days after `day` the first amount without a rate comes; more than 0 only for facts that look ahead.';
 alter table ops.missing_rates enable row level security;
 grant delete, insert, select, update on table ops.missing_rates to service_role;
+
+create table ops.mrr_spans (
+  external_id text not null,
+  from_day date not null,
+  to_day date not null,
+  customer_id text not null,
+  currency text not null,
+  mrr numeric not null,
+  gross numeric not null,
+  unknown integer not null,
+  at_risk boolean not null,
+  ends boolean not null,
+  status text not null,
+  reason text,
+  constraint mrr_spans_pkey PRIMARY KEY (external_id, from_day),
+  constraint mrr_spans_check CHECK ((to_day > from_day))
+);
+comment on table ops.mrr_spans is 'A subscription from one business day to another (to_day not included): its monthly value in its own currency at the end of each of these days. Split where a coupon begins or ends, a trial ends or the subscription ends, with or without an event.';
+CREATE INDEX mrr_spans_customer_id_idx ON ops.mrr_spans USING btree (customer_id);
+CREATE INDEX mrr_spans_to_day_idx ON ops.mrr_spans USING btree (to_day, from_day);
+CREATE INDEX mrr_spans_unknown_idx ON ops.mrr_spans USING btree (from_day) WHERE (unknown > 0);
+alter table ops.mrr_spans enable row level security;
+grant delete, insert, select, update on table ops.mrr_spans to service_role;
+
+create table ops.product_settings (
+  only_row boolean default true not null,
+  qualifying text[] not null,
+  not_qualifying text[] not null,
+  signup_event text not null,
+  activation_event text not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint product_settings_pkey PRIMARY KEY (only_row),
+  constraint product_settings_only_row_check CHECK (only_row)
+);
+comment on table ops.product_settings is 'Which events make a user active, signed up, activated. Written by every metrics run from its configuration; another one has every day derived anew.';
+alter table ops.product_settings enable row level security;
+grant delete, insert, select, update on table ops.product_settings to service_role;
 
 create table ops.rejected_records (
   id bigint generated always as identity not null,
@@ -193,6 +312,19 @@ comment on table ops.restatements is 'The sums of one account and day each time 
 alter table ops.restatements enable row level security;
 grant delete, insert, select, update on table ops.restatements to service_role;
 
+create table ops.retired_partitions (
+  table_name text not null,
+  partition text not null,
+  from_day date not null,
+  to_day date not null,
+  detached_at timestamp with time zone default now() not null,
+  dropped_at timestamp with time zone,
+  constraint retired_partitions_pkey PRIMARY KEY (partition)
+);
+comment on table ops.retired_partitions is 'A month (from_day included, to_day not) that is no longer part of its table: a table of its own until dropped_at.';
+alter table ops.retired_partitions enable row level security;
+grant delete, insert, select, update on table ops.retired_partitions to service_role;
+
 create table ops.runs (
   id uuid default gen_random_uuid() not null,
   kind text not null,
@@ -226,6 +358,141 @@ CREATE TRIGGER mark_update AFTER UPDATE ON ops.settings FOR EACH ROW WHEN (((old
 alter table ops.settings enable row level security;
 grant delete, insert, select, update on table ops.settings to service_role;
 
+create table ops.source_days (
+  source text not null,
+  account_id text not null,
+  stream text not null,
+  day date not null,
+  figures jsonb not null,
+  rows bigint not null,
+  compared_at timestamp with time zone not null,
+  run_id uuid,
+  constraint source_days_pkey PRIMARY KEY (source, account_id, stream, day)
+);
+comment on table ops.source_days is 'Of a day of a stream: the vendor''s own figures (counts, latest arrival) that its rows were read with, and how many rows that left here. The day is read again when either is another.';
+alter table ops.source_days enable row level security;
+grant delete, insert, select, update on table ops.source_days to service_role;
+
+create table ops.subscriber_spans (
+  customer_id text not null,
+  from_day date not null,
+  to_day date not null,
+  is_first boolean not null,
+  reason text,
+  constraint subscriber_spans_pkey PRIMARY KEY (customer_id, from_day),
+  constraint subscriber_spans_check CHECK ((to_day > from_day))
+);
+comment on table ops.subscriber_spans is 'The business days on which a customer had a monthly value over 0 in any currency.';
+CREATE INDEX subscriber_spans_from_day_idx ON ops.subscriber_spans USING btree (from_day);
+CREATE INDEX subscriber_spans_to_day_idx ON ops.subscriber_spans USING btree (to_day, from_day);
+alter table ops.subscriber_spans enable row level security;
+grant delete, insert, select, update on table ops.subscriber_spans to service_role;
+
+create table ops.suggestion_days (
+  suggestion_id text not null,
+  day date not null,
+  shown boolean not null,
+  accepted boolean not null,
+  constraint suggestion_days_pkey PRIMARY KEY (suggestion_id, day)
+);
+comment on table ops.suggestion_days is 'What happened to a suggestion on a business day.';
+CREATE INDEX suggestion_days_day_idx ON ops.suggestion_days USING btree (day, suggestion_id);
+alter table ops.suggestion_days enable row level security;
+grant delete, insert, select, update on table ops.suggestion_days to service_role;
+
+create table ops.trials (
+  external_id text not null,
+  started_on date not null,
+  ends_on date not null,
+  paid boolean not null,
+  constraint trials_pkey PRIMARY KEY (external_id, started_on)
+);
+comment on table ops.trials is 'A trial by the business day it began, the day it ends as last told, and whether it was paid for.';
+CREATE INDEX trials_started_on_idx ON ops.trials USING btree (started_on);
+alter table ops.trials enable row level security;
+grant delete, insert, select, update on table ops.trials to service_role;
+
+create table ops.user_days (
+  user_id text not null,
+  day date not null,
+  active boolean not null,
+  signed_up boolean not null,
+  activated boolean not null,
+  constraint user_days_pkey PRIMARY KEY (user_id, day)
+);
+comment on table ops.user_days is 'What an identified user did on a business day, as the product settings say; no row for a day with nothing of it.';
+CREATE INDEX user_days_day_idx ON ops.user_days USING btree (day, user_id) INCLUDE (active);
+CREATE INDEX user_days_first_signup_idx ON ops.user_days USING btree (user_id, day) WHERE signed_up;
+CREATE INDEX user_days_signups_idx ON ops.user_days USING btree (day, user_id) WHERE signed_up;
+alter table ops.user_days enable row level security;
+grant delete, insert, select, update on table ops.user_days to service_role;
+
+create table public.billing_events (
+  external_id text not null,
+  date date not null,
+  account text not null,
+  livemode boolean not null,
+  type text not null,
+  object_type text,
+  object_id text,
+  customer_id text,
+  api_version text,
+  event_created timestamp with time zone not null,
+  status text not null,
+  attempts integer default 1 not null,
+  sweeps integer default 0 not null,
+  error text,
+  next_attempt_at timestamp with time zone,
+  payload jsonb not null,
+  received_at timestamp with time zone default now() not null,
+  synced_at timestamp with time zone default now() not null,
+  run_id uuid,
+  constraint billing_events_external_id_date_key UNIQUE (external_id, date),
+  constraint billing_events_external_id_key UNIQUE (external_id),
+  constraint billing_events_status_check CHECK ((status = ANY (ARRAY['processed'::text, 'ignored'::text, 'failed'::text])))
+);
+comment on table public.billing_events is 'One event, on the business day it was created, with the payload as Stripe sent it. failed: kept, and tried again at next_attempt_at; sweeps counts those tries, attempts all.';
+CREATE INDEX billing_events_date_idx ON public.billing_events USING brin (date);
+CREATE INDEX billing_events_failed_idx ON public.billing_events USING btree (next_attempt_at) WHERE (status = 'failed'::text);
+alter table public.billing_events enable row level security;
+grant delete, insert, select, update on table public.billing_events to service_role;
+
+create table public.billing_objects (
+  external_id text not null,
+  date date not null,
+  account text not null,
+  livemode boolean not null,
+  type text not null,
+  object_id text not null,
+  version_at timestamp with time zone not null,
+  event_id text,
+  source text not null,
+  rank bigint,
+  deleted boolean default false not null,
+  dirty_since timestamp with time zone,
+  data jsonb,
+  synced_at timestamp with time zone default now() not null,
+  run_id uuid,
+  constraint billing_objects_pkey PRIMARY KEY (account, livemode, type, object_id),
+  constraint billing_objects_external_id_date_key UNIQUE (external_id, date),
+  constraint billing_objects_source_check CHECK ((source = ANY (ARRAY['webhook'::text, 'events'::text, 'api'::text])))
+);
+comment on table public.billing_objects is 'Which version of each object is stored: of event_id, or of the API (null). deleted: gone at Stripe, an older version does not bring it back. dirty_since: the version at this time (Stripe''s clock) left a doubt that a later reading of the API clears. data: what others need of prices, products, coupons, discounts and invoice payments.';
+CREATE INDEX billing_objects_dirty_idx ON public.billing_objects USING btree (account, type) WHERE (dirty_since IS NOT NULL);
+CREATE INDEX billing_objects_payment_intent_idx ON public.billing_objects USING btree (((data ->> 'payment_intent'::text))) WHERE (type = 'invoice_payment'::text);
+CREATE TRIGGER mark_customer_insert AFTER INSERT ON public.billing_objects FOR EACH ROW WHEN (((new.type = 'customer'::text) AND new.deleted)) EXECUTE FUNCTION ops.mark_subscriber();
+CREATE TRIGGER mark_customer_update AFTER UPDATE ON public.billing_objects FOR EACH ROW WHEN (((new.type = 'customer'::text) AND ((old.deleted IS DISTINCT FROM new.deleted) OR (
+        CASE
+            WHEN old.deleted THEN old.version_at
+            ELSE NULL::timestamp with time zone
+        END IS DISTINCT FROM
+        CASE
+            WHEN new.deleted THEN new.version_at
+            ELSE NULL::timestamp with time zone
+        END)))) EXECUTE FUNCTION ops.mark_subscriber();
+alter table public.billing_objects enable row level security;
+grant delete, insert, select, update on table public.billing_objects to service_role;
+
 create table public.daily_metrics (
   external_id text not null,
   date date not null,
@@ -250,6 +517,119 @@ create policy analysts_read on public.daily_metrics as permissive for select to 
 grant delete, insert, select, update on table public.daily_metrics to service_role;
 grant select on table public.daily_metrics to authenticated;
 
+create table public.event_user_days (
+  external_id text not null,
+  date date not null,
+  source text not null,
+  distinct_id text not null,
+  user_id text,
+  event text not null,
+  count bigint not null,
+  first_at timestamp with time zone not null,
+  last_at timestamp with time zone not null,
+  synced_at timestamp with time zone default now() not null,
+  run_id uuid,
+  constraint event_user_days_external_id_date_key UNIQUE (external_id, date),
+  constraint event_user_days_count_check CHECK ((count > 0))
+) partition by RANGE (date);
+comment on table public.event_user_days is 'How often one distinct_id did one event on one business day, every event of the project, counted by the vendor. user_id is null when the visitor was anonymous.';
+CREATE INDEX event_user_days_date_event_user_id_idx ON ONLY public.event_user_days USING btree (date, event, user_id);
+CREATE INDEX event_user_days_user_id_event_date_idx ON ONLY public.event_user_days USING btree (user_id, event, date) WHERE (user_id IS NOT NULL);
+CREATE TRIGGER mark_delete AFTER DELETE ON public.event_user_days REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_event_user_days();
+CREATE TRIGGER mark_insert AFTER INSERT ON public.event_user_days REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_event_user_days();
+CREATE TRIGGER mark_truncate BEFORE TRUNCATE ON public.event_user_days FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_event_user_days();
+CREATE TRIGGER mark_update AFTER UPDATE ON public.event_user_days REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_event_user_days();
+alter table public.event_user_days enable row level security;
+grant delete, insert, select, update on table public.event_user_days to service_role;
+
+create table public.events (
+  external_id text not null,
+  date date not null,
+  source text not null,
+  event text not null,
+  distinct_id text not null,
+  user_id text,
+  occurred_at timestamp with time zone not null,
+  properties jsonb not null,
+  synced_at timestamp with time zone default now() not null,
+  run_id uuid,
+  constraint events_external_id_date_key UNIQUE (external_id, date)
+) partition by RANGE (date);
+comment on table public.events is 'One event on the business day it occurred. user_id is the identified id, null when the visitor was anonymous; properties are those of an allow-list.';
+CREATE INDEX events_date_event_idx ON ONLY public.events USING btree (date, event);
+CREATE INDEX events_user_id_event_date_idx ON ONLY public.events USING btree (user_id, event, date) WHERE (user_id IS NOT NULL);
+CREATE TRIGGER mark_delete AFTER DELETE ON public.events REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_events();
+CREATE TRIGGER mark_insert AFTER INSERT ON public.events REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_events();
+CREATE TRIGGER mark_truncate BEFORE TRUNCATE ON public.events FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_events();
+CREATE TRIGGER mark_update AFTER UPDATE ON public.events REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_events();
+alter table public.events enable row level security;
+grant delete, insert, select, update on table public.events to service_role;
+
+create table public.experiment_results (
+  external_id text not null,
+  date date not null,
+  experiment text not null,
+  variant text not null,
+  is_control boolean not null,
+  status text not null,
+  is_closed boolean not null,
+  users integer not null,
+  conversions integer not null,
+  rate double precision,
+  rate_low double precision,
+  rate_high double precision,
+  difference double precision,
+  difference_low double precision,
+  difference_high double precision,
+  z double precision,
+  p_value double precision,
+  p_adjusted double precision,
+  probability_best double precision,
+  excluded_users integer not null,
+  srm_p_value double precision,
+  winner text,
+  computed_at timestamp with time zone not null,
+  synced_at timestamp with time zone default now() not null,
+  run_id uuid,
+  constraint experiment_results_external_id_date_key UNIQUE (external_id, date),
+  constraint experiment_results_status_check CHECK ((status = ANY (ARRAY['running'::text, 'finished'::text, 'stopped'::text, 'invalid_srm'::text])))
+);
+comment on table public.experiment_results is 'A variant of an experiment with all that happened up to the end of a day; external_id is key[variant=name]. Intervals are of 95 %; difference, z and p-values are against the control. winner is null before the plan is met, and where nothing won.';
+CREATE INDEX experiment_results_experiment_date_idx ON public.experiment_results USING btree (experiment, date);
+alter table public.experiment_results enable row level security;
+create policy analysts_read on public.experiment_results as permissive for select to authenticated using ((( SELECT ((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb #>> '{app_metadata,floyo_role}'::text[])) = ANY (ARRAY['analyst'::text, 'admin'::text])));
+grant delete, insert, select, update on table public.experiment_results to service_role;
+grant select on table public.experiment_results to authenticated;
+
+create table public.experiments (
+  key text not null,
+  hypothesis text not null,
+  variants jsonb not null,
+  exposure_event text not null,
+  experiment_property text not null,
+  variant_property text not null,
+  conversion_event text not null,
+  window_days integer not null,
+  planned_n integer,
+  planned_end date,
+  owner text not null,
+  started_at timestamp with time zone not null,
+  stopped_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  constraint experiments_pkey PRIMARY KEY (key),
+  constraint experiments_check CHECK ((stopped_at >= started_at)),
+  constraint experiments_have_a_plan CHECK (((planned_n IS NOT NULL) OR (planned_end IS NOT NULL))),
+  constraint experiments_key_check CHECK ((key ~ '^[a-z0-9][a-z0-9_-]*$'::text)),
+  constraint experiments_planned_n_check CHECK ((planned_n > 0)),
+  constraint experiments_variants_check CHECK (((jsonb_typeof(variants) = 'array'::text) AND (jsonb_array_length(variants) >= 2))),
+  constraint experiments_window_days_check CHECK (((window_days >= 0) AND (window_days <= 365)))
+);
+comment on table public.experiments is 'What is tested. Users are taken in from started_at until planned_n of them are there, planned_end is over or it is stopped; each converts with the first conversion event after the first exposure, within window_days of the day of that.';
+alter table public.experiments enable row level security;
+create policy analysts_read on public.experiments as permissive for select to authenticated using ((( SELECT ((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb #>> '{app_metadata,floyo_role}'::text[])) = ANY (ARRAY['analyst'::text, 'admin'::text])));
+grant delete, insert, select, update on table public.experiments to service_role;
+grant select on table public.experiments to authenticated;
+
 create table public.fx_rates (
   external_id text not null,
   date date not null,
@@ -268,6 +648,35 @@ CREATE TRIGGER mark_truncate BEFORE TRUNCATE ON public.fx_rates FOR EACH STATEME
 CREATE TRIGGER mark_update AFTER UPDATE ON public.fx_rates REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_fx_rates();
 alter table public.fx_rates enable row level security;
 grant delete, insert, select, update on table public.fx_rates to service_role;
+
+create table public.invoices (
+  external_id text not null,
+  date date not null,
+  account text not null,
+  livemode boolean not null,
+  customer_id text,
+  subscription_id text,
+  currency text not null,
+  status text,
+  billing_reason text,
+  amount_due numeric not null,
+  amount_paid numeric not null,
+  amount_refunded numeric default 0 not null,
+  created_at timestamp with time zone not null,
+  paid_at timestamp with time zone,
+  synced_at timestamp with time zone default now() not null,
+  run_id uuid,
+  constraint invoices_external_id_date_key UNIQUE (external_id, date),
+  constraint invoices_external_id_key UNIQUE (external_id)
+);
+comment on table public.invoices is 'One invoice, on the business day it was created, in its own currency. amount_refunded: refunds of its payments.';
+CREATE INDEX invoices_date_idx ON public.invoices USING btree (date);
+CREATE INDEX invoices_subscription_id_idx ON public.invoices USING btree (subscription_id);
+CREATE TRIGGER mark_insert AFTER INSERT ON public.invoices FOR EACH ROW WHEN (((new.subscription_id IS NOT NULL) AND (new.amount_paid > (0)::numeric))) EXECUTE FUNCTION ops.mark_invoice();
+CREATE TRIGGER mark_truncate BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_all_billing();
+CREATE TRIGGER mark_update AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (((new.subscription_id IS NOT NULL) AND (((old.subscription_id IS DISTINCT FROM new.subscription_id) OR (old.amount_paid IS DISTINCT FROM new.amount_paid)) OR (old.paid_at IS DISTINCT FROM new.paid_at)))) EXECUTE FUNCTION ops.mark_invoice();
+alter table public.invoices enable row level security;
+grant delete, insert, select, update on table public.invoices to service_role;
 
 create table public.metric_definitions (
   name text not null,
@@ -384,6 +793,40 @@ CREATE TRIGGER mark_update AFTER UPDATE ON public.orders REFERENCING OLD TABLE A
 alter table public.orders enable row level security;
 grant delete, insert, select, update on table public.orders to service_role;
 
+create table public.payments (
+  external_id text not null,
+  date date not null,
+  kind text not null,
+  account text not null,
+  livemode boolean not null,
+  customer_id text,
+  invoice_id text,
+  charge_id text,
+  payment_intent_id text,
+  currency text not null,
+  amount numeric not null,
+  status text,
+  counted boolean not null,
+  occurred_at timestamp with time zone not null,
+  occurred_exact boolean default true not null,
+  synced_at timestamp with time zone default now() not null,
+  run_id uuid,
+  constraint payments_external_id_date_key UNIQUE (external_id, date),
+  constraint payments_external_id_key UNIQUE (external_id),
+  constraint payments_kind_check CHECK ((kind = ANY (ARRAY['charge'::text, 'refund'::text, 'dispute'::text, 'fee'::text])))
+);
+comment on table public.payments is 'Money that moved, or was to move: amounts are positive, kind says which way. counted: it really did (a captured charge, a refund that did not fail, a lost dispute, a fee). occurred_exact is false where the time of a loss is read off its last movement of funds.';
+CREATE INDEX payments_charge_id_idx ON public.payments USING btree (charge_id) WHERE (kind <> 'charge'::text);
+CREATE INDEX payments_date_idx ON public.payments USING btree (date);
+CREATE INDEX payments_refunded_invoice_idx ON public.payments USING btree (invoice_id) WHERE (kind = 'refund'::text);
+CREATE INDEX payments_unlinked_idx ON public.payments USING btree (payment_intent_id) WHERE (invoice_id IS NULL);
+CREATE TRIGGER mark_delete AFTER DELETE ON public.payments FOR EACH ROW EXECUTE FUNCTION ops.mark_payment();
+CREATE TRIGGER mark_insert AFTER INSERT ON public.payments FOR EACH ROW WHEN ((new.counted AND (new.account = 'default'::text) AND new.livemode)) EXECUTE FUNCTION ops.mark_payment();
+CREATE TRIGGER mark_truncate BEFORE TRUNCATE ON public.payments FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_all_billing();
+CREATE TRIGGER mark_update AFTER UPDATE ON public.payments FOR EACH ROW WHEN ((((((((old.date IS DISTINCT FROM new.date) OR (old.account IS DISTINCT FROM new.account)) OR (old.livemode IS DISTINCT FROM new.livemode)) OR (old.kind IS DISTINCT FROM new.kind)) OR (old.currency IS DISTINCT FROM new.currency)) OR (old.amount IS DISTINCT FROM new.amount)) OR (old.counted IS DISTINCT FROM new.counted))) EXECUTE FUNCTION ops.mark_payment();
+alter table public.payments enable row level security;
+grant delete, insert, select, update on table public.payments to service_role;
+
 create table public.refunds (
   external_id text not null,
   date date not null,
@@ -444,6 +887,56 @@ CREATE TRIGGER mark_truncate BEFORE TRUNCATE ON public.spend FOR EACH STATEMENT 
 CREATE TRIGGER mark_update AFTER UPDATE ON public.spend REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_spend();
 alter table public.spend enable row level security;
 grant delete, insert, select, update on table public.spend to service_role;
+
+create table public.subscriptions (
+  external_id text not null,
+  date date not null,
+  account text not null,
+  livemode boolean not null,
+  customer_id text not null,
+  status text not null,
+  currency text,
+  mrr numeric,
+  quantity bigint,
+  product_id text,
+  price_id text,
+  "interval" text,
+  interval_count integer,
+  created_at timestamp with time zone not null,
+  started_at timestamp with time zone,
+  trial_start timestamp with time zone,
+  trial_end timestamp with time zone,
+  current_period_start timestamp with time zone,
+  current_period_end timestamp with time zone,
+  cancel_at timestamp with time zone,
+  cancel_at_period_end boolean default false not null,
+  canceled_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  cancellation_reason text,
+  pause_behavior text,
+  items jsonb not null,
+  discounts jsonb default '[]'::jsonb not null,
+  incomplete boolean default false not null,
+  stripe_event_id text,
+  stripe_event_created timestamp with time zone not null,
+  source text not null,
+  rank bigint,
+  reconstructed boolean default false not null,
+  synced_at timestamp with time zone default now() not null,
+  run_id uuid,
+  constraint subscriptions_external_id_date_key UNIQUE (external_id, date)
+);
+comment on table public.subscriptions is 'A subscription''s newest version of a business day on which it changed; the latest row with date <= D is the state at the end of D. mrr: monthly value then in major units, 0 when it does not count, null when a price, discount or item (incomplete) is not known. stripe_event_id is null for a version read from the API at stripe_event_created.';
+CREATE INDEX subscriptions_customer_id_idx ON public.subscriptions USING btree (customer_id);
+CREATE INDEX subscriptions_date_idx ON public.subscriptions USING btree (date);
+CREATE INDEX subscriptions_reconstructed ON public.subscriptions USING btree (external_id, date) WHERE reconstructed;
+CREATE INDEX subscriptions_unknown_idx ON public.subscriptions USING btree (account) WHERE (mrr IS NULL);
+CREATE TRIGGER mark_delete AFTER DELETE ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION ops.mark_subscription();
+CREATE TRIGGER mark_insert AFTER INSERT ON public.subscriptions FOR EACH ROW WHEN (((new.account = 'default'::text) AND new.livemode)) EXECUTE FUNCTION ops.mark_subscription();
+CREATE TRIGGER mark_truncate BEFORE TRUNCATE ON public.subscriptions FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_all_billing();
+CREATE TRIGGER mark_update AFTER UPDATE ON public.subscriptions FOR EACH ROW WHEN (((((((((((((((((((old.external_id IS DISTINCT FROM new.external_id) OR (old.date IS DISTINCT FROM new.date)) OR (old.account IS DISTINCT FROM new.account)) OR (old.livemode IS DISTINCT FROM new.livemode)) OR (old.customer_id IS DISTINCT FROM new.customer_id)) OR (old.status IS DISTINCT FROM new.status)) OR (old.currency IS DISTINCT FROM new.currency)) OR (old.mrr IS DISTINCT FROM new.mrr)) OR (old.items IS DISTINCT FROM new.items)) OR (old.discounts IS DISTINCT FROM new.discounts)) OR (old.trial_start IS DISTINCT FROM new.trial_start)) OR (old.trial_end IS DISTINCT FROM new.trial_end)) OR (old.pause_behavior IS DISTINCT FROM new.pause_behavior)) OR (old.cancel_at IS DISTINCT FROM new.cancel_at)) OR (old.cancel_at_period_end IS DISTINCT FROM new.cancel_at_period_end)) OR (old.current_period_end IS DISTINCT FROM new.current_period_end)) OR (old.ended_at IS DISTINCT FROM new.ended_at)) OR (old.cancellation_reason IS DISTINCT FROM new.cancellation_reason))) EXECUTE FUNCTION ops.mark_subscription();
+alter table public.subscriptions enable row level security;
+grant delete, insert, select, update on table public.subscriptions to service_role;
 
 create view ops.maturity_curve with (security_invoker=true) as
  WITH settled AS (
@@ -572,6 +1065,382 @@ comment on view public.daily_metrics_wide is 'A row a day, a column a metric wit
 grant select on table public.daily_metrics_wide to authenticated;
 grant select on table public.daily_metrics_wide to service_role;
 
+create view public.subscriptions_current with (security_invoker=true) as
+ SELECT DISTINCT ON (external_id) external_id,
+    date,
+    account,
+    livemode,
+    customer_id,
+    status,
+    currency,
+    mrr,
+    quantity,
+    product_id,
+    price_id,
+    "interval",
+    interval_count,
+    created_at,
+    started_at,
+    trial_start,
+    trial_end,
+    current_period_start,
+    current_period_end,
+    cancel_at,
+    cancel_at_period_end,
+    canceled_at,
+    ended_at,
+    cancellation_reason,
+    pause_behavior,
+    items,
+    discounts,
+    incomplete,
+    stripe_event_id,
+    stripe_event_created,
+    source,
+    rank,
+    reconstructed,
+    synced_at,
+    run_id
+   FROM public.subscriptions
+  ORDER BY external_id, date DESC;
+comment on view public.subscriptions_current is 'Each subscription as it is now: its latest row.';
+grant select on table public.subscriptions_current to service_role;
+
+CREATE OR REPLACE FUNCTION ops.add_event_triggers(target regclass, base text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  execute format('create trigger mark_insert after insert on %s referencing new table as new_rows for each statement execute function ops.%I()', target, 'mark_' || base);
+  execute format('create trigger mark_update after update on %s referencing old table as old_rows new table as new_rows for each statement execute function ops.%I()', target, 'mark_' || base);
+  execute format('create trigger mark_delete after delete on %s referencing old table as old_rows for each statement execute function ops.%I()', target, 'mark_' || base);
+  execute format('create trigger mark_truncate before truncate on %s for each statement execute function ops.%I()', target, 'mark_' || base);
+end
+$function$;
+revoke all on function ops.add_event_triggers(target regclass, base text) from public;
+
+CREATE OR REPLACE FUNCTION ops.apply_version(change jsonb, version jsonb, rows jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  event jsonb := nullif(change -> 'event', 'null');
+  in_account text := change ->> 'account';
+  in_livemode boolean := (change ->> 'livemode')::boolean;
+  in_type text := version ->> 'type';
+  id text := version ->> 'id';
+  at timestamptz := (version ->> 'version_at')::timestamptz;
+  in_rank bigint := (version ->> 'rank')::bigint;
+  in_deleted boolean := (version ->> 'deleted')::boolean;
+  in_data jsonb := nullif(version -> 'data', 'null');
+  in_event text := ops.stripe_key(in_account, event ->> 'id');
+  in_run uuid := (change ->> 'run_id')::uuid;
+  key text := ops.stripe_key(in_account, id);
+  day date := ops.business_day(at);
+  stored public.billing_objects;
+  -- 1 newer, 0 the same, -1 older, 2 nobody can tell: taken, and marked dirty.
+  verdict integer := 1;
+  day_verdict integer;
+  doubt boolean := false;
+  changed boolean := true;
+  known boolean := true;
+  learned boolean := false;
+  s public.subscriptions;
+  present_s public.subscriptions;
+  i public.invoices;
+  p public.payments;
+  present_p public.payments;
+begin
+  select * into stored from public.billing_objects o
+  where o.account = in_account and o.livemode = in_livemode and o.type = in_type and o.object_id = id;
+
+  if version ->> 'unseen' is not null then
+    insert into public.billing_objects as o (external_id, date, account, livemode, type, object_id, version_at, source, dirty_since, run_id)
+    values (ops.stripe_key(in_account, in_type || ':' || id), day, in_account, in_livemode, in_type, id, '-infinity', change ->> 'source', at, in_run)
+    on conflict (account, livemode, type, object_id) do update
+      set dirty_since = excluded.dirty_since, synced_at = now()
+      where o.version_at <= excluded.dirty_since and coalesce(o.dirty_since < excluded.dirty_since, true);
+    return case when found then 'processed' else 'stale' end;
+  end if;
+
+  if stored.object_id is not null then
+    verdict := ops.order_versions(id, event, at, in_rank, in_deleted, stored.event_id, stored.version_at, stored.rank, stored.deleted);
+  end if;
+  day_verdict := verdict;
+
+  if in_type = 'subscription' then
+    if jsonb_typeof(rows -> 'subscription') = 'object' then
+      s := jsonb_populate_record(null::public.subscriptions, rows -> 'subscription');
+    else
+      -- Gone at Stripe without having said why: nothing is billed any more.
+      select * into s from public.subscriptions c where c.external_id = key order by c.date desc limit 1;
+      s.status := 'canceled';
+      s.ended_at := coalesce(s.ended_at, at);
+    end if;
+    s.external_id := key;
+    s.date := day;
+    s.account := in_account;
+    s.livemode := in_livemode;
+    s.stripe_event_id := event ->> 'id';
+    s.stripe_event_created := at;
+    s.source := change ->> 'source';
+    s.rank := in_rank;
+    s.reconstructed := false;
+    s.synced_at := now();
+    s.run_id := in_run;
+    if event is null then
+      select * into present_s from public.subscriptions c where c.external_id = key order by c.date desc limit 1;
+      changed := ops.is_other_subscription(present_s, s);
+      if not changed and s.items is not null and verdict > 0
+        and (present_s.items, present_s.discounts, present_s.incomplete) is distinct from (s.items, s.discounts, s.incomplete) then
+        -- The same state, told in more detail than the event had: the row learns it.
+        present_s.items := s.items;
+        present_s.discounts := s.discounts;
+        present_s.incomplete := s.incomplete;
+        present_s.quantity := s.quantity;
+        present_s.synced_at := now();
+        present_s.run_id := in_run;
+        select v.mrr, v.known into present_s.mrr, known from ops.value_subscription(present_s) v;
+        perform ops.put_subscription(present_s);
+        learned := true;
+      end if;
+    elsif stored.object_id is not null and day < stored.date then
+      select * into present_s from public.subscriptions c where c.external_id = key and c.date = day;
+      day_verdict := case when present_s.external_id is null or present_s.reconstructed then 1
+        else ops.order_versions(id, event, at, in_rank, in_deleted, ops.stripe_key(in_account, present_s.stripe_event_id),
+          present_s.stripe_event_created, present_s.rank, false) end;
+    end if;
+    if day_verdict > 0 and changed and s.customer_id is not null then
+      select v.mrr, v.known into s.mrr, known from ops.value_subscription(s) v;
+      perform ops.put_subscription(s);
+    end if;
+  elsif in_type = 'invoice' then
+    i := jsonb_populate_record(null::public.invoices, rows -> 'invoice');
+    if event is null then
+      select in_deleted or jsonb_populate_record(c, rows -> 'invoice') is distinct from c into changed from public.invoices c where c.external_id = key;
+      changed := coalesce(changed, true);
+    end if;
+    if verdict > 0 and changed then
+      if in_deleted then
+        delete from public.invoices c where c.external_id = key;
+      else
+        insert into public.invoices (external_id, date, account, livemode, customer_id, subscription_id, currency, status,
+          billing_reason, amount_due, amount_paid, amount_refunded, created_at, paid_at, run_id)
+        values (key, ops.business_day(i.created_at), in_account, in_livemode, i.customer_id, i.subscription_id, i.currency, i.status,
+          i.billing_reason, i.amount_due, i.amount_paid,
+          (select coalesce(sum(r.amount) filter (where r.counted), 0) from public.payments r
+            where r.kind = 'refund' and r.invoice_id = id and r.account = in_account),
+          i.created_at, i.paid_at, in_run)
+        on conflict (external_id) do update set
+          date = excluded.date, customer_id = excluded.customer_id, subscription_id = excluded.subscription_id,
+          currency = excluded.currency, status = excluded.status, billing_reason = excluded.billing_reason,
+          amount_due = excluded.amount_due, amount_paid = excluded.amount_paid, amount_refunded = excluded.amount_refunded,
+          created_at = excluded.created_at, paid_at = excluded.paid_at, synced_at = now(), run_id = excluded.run_id;
+      end if;
+    end if;
+  elsif rows ? 'payments' then
+    p := jsonb_populate_record(null::public.payments, rows #> '{payments,0}');
+    p.external_id := key;
+    p.account := in_account;
+    p.livemode := in_livemode;
+    p.occurred_exact := coalesce(p.occurred_exact, true);
+    p.synced_at := now();
+    p.run_id := in_run;
+    if event is null or p.kind = 'dispute' then
+      select * into present_p from public.payments c where c.external_id = key;
+      if p.kind = 'dispute' and p.counted and present_p.counted
+        and (present_p.occurred_exact, p.occurred_at) is distinct from (false, present_p.occurred_at) then
+        -- It was lost when an event first said so, whichever of them arrives first.
+        if present_p.occurred_exact and (not p.occurred_exact or present_p.occurred_at < p.occurred_at) then
+          p.occurred_at := present_p.occurred_at;
+          p.occurred_exact := true;
+        elsif verdict <= 0 and p.occurred_exact then
+          update public.payments c set occurred_at = p.occurred_at, occurred_exact = true,
+            date = ops.business_day(p.occurred_at), synced_at = now()
+          where c.external_id = key and (c.occurred_at, c.occurred_exact) is distinct from (p.occurred_at, true);
+        end if;
+      end if;
+      if event is null then
+        changed := present_p.external_id is null or (present_p.currency, present_p.amount, present_p.status, present_p.counted, present_p.occurred_at)
+          is distinct from (p.currency, p.amount, p.status, p.counted, p.occurred_at);
+      end if;
+    end if;
+    p.date := ops.business_day(p.occurred_at);
+    if verdict > 0 and changed then perform ops.put_payment(p); end if;
+  elsif in_data is not null then
+    -- A price's tiers and a coupon's products never change, and events don't tell them: once known they stay.
+    if in_type = 'price' and in_data -> 'tiers' = 'null' then
+      in_data := in_data || jsonb_build_object('tiers', coalesce(stored.data -> 'tiers', 'null'));
+    end if;
+    in_data := coalesce(stored.data, '{}') || in_data;
+    changed := in_data is distinct from stored.data;
+  elsif event is null then
+    changed := stored.object_id is null or in_rank is distinct from stored.rank;
+  end if;
+
+  if event is null then
+    changed := changed or in_deleted is distinct from coalesce(stored.deleted, false) or stored.object_id is null;
+    if verdict <= 0 then
+      if not changed then return 'unchanged'; end if;
+      -- It may show what events after it have not told yet, or be older than they are: it is read again.
+      update public.billing_objects o set dirty_since = stored.version_at, synced_at = now()
+      where o.external_id = stored.external_id and o.dirty_since is null and stored.event_id is not null;
+      return 'stale';
+    end if;
+    if not changed then
+      if stored.dirty_since < at then
+        update public.billing_objects o set dirty_since = null, synced_at = now(), run_id = in_run
+        where o.external_id = stored.external_id;
+      end if;
+      return case when learned then 'processed' else 'unchanged' end;
+    end if;
+  elsif verdict <= 0 then
+    return case
+      when in_type = 'subscription' and day_verdict > 0 then 'processed'
+      when verdict = 0 and exists (select 1 from public.billing_events e
+        where e.external_id = stored.event_id and e.type = event ->> 'type') then 'duplicate'
+      else 'stale' end;
+  end if;
+
+  doubt := event is not null and (verdict = 2 or not known);
+  insert into public.billing_objects (external_id, date, account, livemode, type, object_id, version_at, event_id, source,
+    rank, deleted, dirty_since, data, run_id)
+  values (ops.stripe_key(in_account, in_type || ':' || id), day, in_account, in_livemode, in_type, id, at, in_event,
+    change ->> 'source', in_rank, in_deleted, case when doubt then at end, coalesce(in_data, stored.data), in_run)
+  on conflict (account, livemode, type, object_id) do update set
+    date = excluded.date, version_at = excluded.version_at, event_id = excluded.event_id, source = excluded.source,
+    rank = excluded.rank, deleted = excluded.deleted,
+    -- A later second settles the doubts of earlier ones.
+    dirty_since = case when doubt then at when stored.dirty_since >= at then stored.dirty_since end,
+    data = excluded.data, synced_at = now(), run_id = excluded.run_id;
+
+  if in_type in ('price', 'coupon', 'discount') and changed then
+    perform ops.resolve_values(in_account, in_livemode, id);
+  elsif in_type = 'invoice_payment' and in_data ->> 'invoice' is not null then
+    update public.payments c set invoice_id = in_data ->> 'invoice', synced_at = now()
+    where c.invoice_id is null and c.payment_intent_id = in_data ->> 'payment_intent' and c.account = in_account;
+    if found then perform ops.refresh_refunded(in_account, in_data ->> 'invoice'); end if;
+  end if;
+  return 'processed';
+end
+$function$;
+revoke all on function ops.apply_version(change jsonb, version jsonb, rows jsonb) from public;
+grant execute on function ops.apply_version(change jsonb, version jsonb, rows jsonb) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.billed_discounts(period ops.billed_periods)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (select coalesce(jsonb_agg(t.value), '[]') from jsonb_array_elements(period.discounts) t
+    where ops.find_discount(t.value, period.account, period.livemode) is not null);
+end
+$function$;
+revoke all on function ops.billed_discounts(period ops.billed_periods) from public;
+
+CREATE OR REPLACE FUNCTION ops.billed_item_discounts(period ops.billed_periods)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select coalesce(jsonb_agg(d.told), '[]') from (
+      select t.value as told from jsonb_array_elements(period.item_discounts) t
+      where ops.find_discount(t.value, period.account, period.livemode) is not null
+      union all
+      select coalesce(k.known, jsonb_build_object('id', t.key, 'start', period.starts_at, 'end', period.ends_at,
+        'coupon', jsonb_build_object('id', t.key, 'percent_off', null, 'amount_off', t.value, 'currency', period.currency,
+          'duration', 'forever', 'duration_in_months', null, 'applies_to', null)))
+      from jsonb_each_text(period.taken) t
+      cross join lateral (
+        select ops.find_discount(jsonb_build_object('id', t.key), period.account, period.livemode) as known
+      ) k
+      where not exists (
+        select 1 from jsonb_array_elements(period.item_discounts || period.discounts) o
+        where o.value ->> 'id' = t.key and ops.find_discount(o.value, period.account, period.livemode) is not null)
+    ) d
+  );
+end
+$function$;
+revoke all on function ops.billed_item_discounts(period ops.billed_periods) from public;
+
+CREATE OR REPLACE FUNCTION ops.billed_price(period ops.billed_periods)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  days integer := round(extract(epoch from period.ends_at - period.starts_at) / 86400);
+begin
+  return coalesce(
+    ops.find_price(jsonb_build_object('id', period.price_id), period.account, period.livemode),
+    case when period.proration then jsonb_build_object('id', period.price_id) end,
+    jsonb_build_object('id', period.price_id, 'product', null, 'currency', period.currency, 'type', 'recurring',
+      'billing_scheme', 'per_unit', 'tiers_mode', null, 'tiers', null,
+      'unit_amount', trim_scale(period.amount / coalesce(nullif(period.quantity, 0), 1))::text, 'transform', null,
+      'usage_type', 'licensed', 'tax_behavior', 'unspecified',
+      'interval', case when days < 7 then 'day' when days < 28 then 'week' when days < 360 then 'month' else 'year' end,
+      'interval_count', greatest(1, case when days < 7 then days when days < 28 then days / 7 when days < 360 then round(days / 30.4) else round(days / 365.0) end::integer)));
+end
+$function$;
+revoke all on function ops.billed_price(period ops.billed_periods) from public;
+
+CREATE OR REPLACE FUNCTION ops.business_day(at timestamp with time zone)
+ RETURNS date
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+begin
+  return (at at time zone coalesce((select s.reporting_timezone from ops.settings s), 'UTC'))::date;
+end
+$function$;
+revoke all on function ops.business_day(at timestamp with time zone) from public;
+grant execute on function ops.business_day(at timestamp with time zone) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.compare_versions(id text, event jsonb, rank bigint, deleted boolean, stored_event text, stored_rank bigint, stored_deleted boolean)
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  stored jsonb := (select e.payload from public.billing_events e where e.external_id = stored_event);
+  before jsonb := stored #> '{data,object}';
+  after jsonb := event #> '{payload,data,object}';
+  newer boolean;
+  older boolean;
+begin
+  if deleted <> stored_deleted then return case when deleted then 1 else -1 end; end if;
+  -- An object that came inside another one (a refund in its charge) gives way to its own events.
+  if after ->> 'id' is distinct from id or before ->> 'id' is distinct from id then
+    if after ->> 'id' = id then return 1; end if;
+    if before ->> 'id' = id or rank is not distinct from stored_rank then return -1; end if;
+    return coalesce(sign(rank - stored_rank), 2);
+  end if;
+  if after = before then return 0; end if;
+  if (event ->> 'type' like '%.created') <> (stored ->> 'type' like '%.created') then
+    return case when event ->> 'type' like '%.created' then -1 else 1 end;
+  end if;
+  newer := jsonb_typeof(event #> '{payload,data,previous_attributes}') = 'object'
+    and ops.has_attributes(before, event #> '{payload,data,previous_attributes}');
+  older := jsonb_typeof(stored #> '{data,previous_attributes}') = 'object'
+    and ops.has_attributes(after, stored #> '{data,previous_attributes}');
+  if coalesce(newer, false) <> coalesce(older, false) then return case when newer then 1 else -1 end; end if;
+  if rank <> stored_rank then return sign(rank - stored_rank); end if;
+  return 2;
+end
+$function$;
+revoke all on function ops.compare_versions(id text, event jsonb, rank bigint, deleted boolean, stored_event text, stored_rank bigint, stored_deleted boolean) from public;
+grant execute on function ops.compare_versions(id text, event jsonb, rank bigint, deleted boolean, stored_event text, stored_rank bigint, stored_deleted boolean) to service_role;
+
 CREATE OR REPLACE FUNCTION ops.customer_digest(shop text, customer_id text)
  RETURNS text
  LANGUAGE sql
@@ -580,6 +1449,175 @@ RETURN encode(sha256(convert_to(((shop || '/'::text) || customer_id), 'UTF8'::na
 revoke all on function ops.customer_digest(shop text, customer_id text) from public;
 grant execute on function ops.customer_digest(shop text, customer_id text) to service_role;
 
+CREATE OR REPLACE FUNCTION ops.detach_event_partitions(before_day date)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  p record;
+begin
+  for p in select * from ops.list_event_partitions(before_day) loop
+    execute format('alter table public.%I detach partition public.%I', p.table_name, p.partition);
+    insert into ops.retired_partitions (table_name, partition, from_day, to_day)
+    values (p.table_name, p.partition, p.from_day, p.to_day)
+    on conflict (partition) do update set detached_at = now(), dropped_at = null;
+    return next p.partition;
+  end loop;
+end
+$function$;
+revoke all on function ops.detach_event_partitions(before_day date) from public;
+grant execute on function ops.detach_event_partitions(before_day date) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.discount_ids(discounts jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (SELECT COALESCE(jsonb_agg((d.value -> 'id'::text)), '[]'::jsonb) AS "coalesce" FROM jsonb_array_elements(discount_ids.discounts) d(value));
+revoke all on function ops.discount_ids(discounts jsonb) from public;
+grant execute on function ops.discount_ids(discounts jsonb) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.drop_retired_partition(name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update ops.retired_partitions r set dropped_at = now() where r.partition = name and r.dropped_at is null;
+  if not found then
+    raise exception '% is not a retired partition', name using errcode = 'undefined_table';
+  end if;
+  execute format('drop table public.%I', name);
+end
+$function$;
+revoke all on function ops.drop_retired_partition(name text) from public;
+grant execute on function ops.drop_retired_partition(name text) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.ensure_event_partitions(from_day date, until_day date)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  base text;
+  month date;
+  name text;
+  made integer := 0;
+begin
+  if from_day > until_day then
+    raise exception 'from_day % is after until_day %', from_day, until_day using errcode = 'invalid_parameter_value';
+  end if;
+  foreach base in array array['events', 'event_user_days'] loop
+    for month in select generate_series(date_trunc('month', from_day::timestamp), until_day::timestamp, '1 month')::date loop
+      name := format('%s_%s', base, to_char(month, 'YYYY_MM'));
+      continue when exists (
+        select 1 from pg_catalog.pg_class c join pg_catalog.pg_inherits i on i.inhrelid = c.oid
+        where i.inhparent = format('public.%I', base)::regclass and c.relname = name);
+      -- Two that make the same month: the second finds it made.
+      perform pg_advisory_xact_lock(hashtextextended('floyo event partitions', 0));
+      continue when exists (
+        select 1 from pg_catalog.pg_class c join pg_catalog.pg_inherits i on i.inhrelid = c.oid
+        where i.inhparent = format('public.%I', base)::regclass and c.relname = name);
+      if to_regclass(format('public.%I', name)) is null then
+        execute format('create table public.%I (like public.%I including defaults including constraints including indexes)', name, base);
+        execute format('alter table public.%I enable row level security', name);
+        execute format('revoke all on public.%I from public, anon, authenticated', name);
+        execute format('grant select, insert, update, delete on public.%I to service_role', name);
+        perform ops.add_event_triggers(format('public.%I', name)::regclass, base);
+      end if;
+      execute format('alter table public.%I attach partition public.%I for values from (%L) to (%L)', base, name, month, (month + interval '1 month')::date);
+      delete from ops.retired_partitions r where r.partition = name;
+      made := made + 1;
+    end loop;
+  end loop;
+  return made;
+end
+$function$;
+revoke all on function ops.ensure_event_partitions(from_day date, until_day date) from public;
+grant execute on function ops.ensure_event_partitions(from_day date, until_day date) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.find_discount(discount jsonb, account text, livemode boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_variable
+declare
+  found jsonb := discount;
+  coupon jsonb;
+begin
+  if found #>> '{coupon,id}' is null and found #>> '{coupon,duration}' is null then
+    select o.data into found from public.billing_objects o
+    where o.account = account and o.livemode = livemode and o.type = 'discount' and o.object_id = discount ->> 'id';
+  end if;
+  coupon := found -> 'coupon';
+  if coupon ->> 'duration' = 'once' then return found; end if;
+  if coupon ->> 'duration' is null or not coupon ? 'applies_to' then
+    select o.data into coupon from public.billing_objects o
+    where o.account = account and o.livemode = livemode and o.type = 'coupon' and o.object_id = found #>> '{coupon,id}';
+    found := jsonb_set(found, '{coupon}', coupon);
+  end if;
+  if coupon ->> 'duration' is null or not coupon ? 'applies_to'
+    or (coupon ->> 'percent_off' is null and coupon ->> 'amount_off' is null) then return null; end if;
+  if coupon ->> 'duration' = 'repeating' and found ->> 'end' is null then
+    if found ->> 'start' is null or coupon ->> 'duration_in_months' is null then return null; end if;
+    found := found || jsonb_build_object('end',
+      (found ->> 'start')::timestamptz at time zone 'UTC' + make_interval(months => (coupon ->> 'duration_in_months')::integer) || 'Z');
+  end if;
+  return found;
+end
+$function$;
+revoke all on function ops.find_discount(discount jsonb, account text, livemode boolean) from public;
+grant execute on function ops.find_discount(discount jsonb, account text, livemode boolean) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.find_price(price jsonb, account text, livemode boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_variable
+declare
+  found jsonb;
+begin
+  if ops.is_priced(price) then return price; end if;
+  select o.data into found from public.billing_objects o
+  where o.account = account and o.livemode = livemode and o.type = 'price' and o.object_id = price ->> 'id'
+    and upper(o.data ->> 'currency') = coalesce(upper(price ->> 'currency'), upper(o.data ->> 'currency'));
+  return case when ops.is_priced(found) then found end;
+end
+$function$;
+revoke all on function ops.find_price(price jsonb, account text, livemode boolean) from public;
+grant execute on function ops.find_price(price jsonb, account text, livemode boolean) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.has_attributes(object jsonb, previous jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  attribute record;
+  present jsonb;
+begin
+  for attribute in select * from jsonb_each(previous) loop
+    present := coalesce(object -> attribute.key, 'null');
+    if jsonb_typeof(attribute.value) = 'object' and jsonb_typeof(present) = 'object' then
+      if not ops.has_attributes(present, attribute.value) then return false; end if;
+    elsif present <> attribute.value then
+      return false;
+    end if;
+  end loop;
+  return true;
+end
+$function$;
+revoke all on function ops.has_attributes(object jsonb, previous jsonb) from public;
+grant execute on function ops.has_attributes(object jsonb, previous jsonb) to service_role;
+
 CREATE OR REPLACE FUNCTION ops.is_counted_order(test boolean, financial_status text)
  RETURNS boolean
  LANGUAGE sql
@@ -587,6 +1625,100 @@ CREATE OR REPLACE FUNCTION ops.is_counted_order(test boolean, financial_status t
 RETURN ((NOT test) AND (upper(financial_status) IS DISTINCT FROM 'VOIDED'::text));
 revoke all on function ops.is_counted_order(test boolean, financial_status text) from public;
 grant execute on function ops.is_counted_order(test boolean, financial_status text) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.is_other_subscription(present public.subscriptions, s public.subscriptions)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if present.external_id is null
+    or ops.discount_ids(present.discounts) <> ops.discount_ids(s.discounts)
+    or (not present.incomplete and ops.item_skeleton(present.items) <> ops.item_skeleton(s.items)) then return true; end if;
+  s.items := present.items;
+  s.discounts := present.discounts;
+  s.incomplete := present.incomplete;
+  s.quantity := present.quantity;
+  s.date := present.date;
+  s.mrr := present.mrr;
+  s.stripe_event_id := present.stripe_event_id;
+  s.stripe_event_created := present.stripe_event_created;
+  s.source := present.source;
+  s.rank := present.rank;
+  s.synced_at := present.synced_at;
+  s.run_id := present.run_id;
+  return s is distinct from present;
+end
+$function$;
+revoke all on function ops.is_other_subscription(present public.subscriptions, s public.subscriptions) from public;
+grant execute on function ops.is_other_subscription(present public.subscriptions, s public.subscriptions) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.is_priced(price jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN COALESCE((((price ->> 'type'::text) = 'one_time'::text) OR ((price ->> 'usage_type'::text) = 'metered'::text) OR (((price ->> 'interval'::text) IS NOT NULL) AND CASE (price ->> 'billing_scheme'::text) WHEN 'tiered'::text THEN ((jsonb_typeof((price -> 'tiers'::text)) = 'array'::text) AND ((price ->> 'tiers_mode'::text) = ANY (ARRAY['graduated'::text, 'volume'::text]))) ELSE ((price ->> 'unit_amount'::text) IS NOT NULL) END)), false);
+revoke all on function ops.is_priced(price jsonb) from public;
+grant execute on function ops.is_priced(price jsonb) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.item_amounts(items jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN (SELECT jsonb_agg(jsonb_build_array(COALESCE((i.value #>> '{price,id}'::text[]), (i.value #>> '{plan,id}'::text[])), (i.value -> 'quantity'::text), (i.value -> 'discounts'::text)) ORDER BY (i.value ->> 'id'::text)) AS jsonb_agg FROM jsonb_array_elements((item_amounts.items -> 'data'::text)) i(value));
+revoke all on function ops.item_amounts(items jsonb) from public;
+
+CREATE OR REPLACE FUNCTION ops.item_skeleton(items jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (SELECT COALESCE(jsonb_agg(jsonb_build_array((i.value -> 'id'::text), (i.value -> 'quantity'::text), (i.value #> '{price,id}'::text[]), (SELECT jsonb_agg((d.value -> 'id'::text)) AS jsonb_agg FROM jsonb_array_elements((i.value -> 'discounts'::text)) d(value))) ORDER BY (i.value ->> 'id'::text)), '[]'::jsonb) AS "coalesce" FROM jsonb_array_elements(item_skeleton.items) i(value));
+revoke all on function ops.item_skeleton(items jsonb) from public;
+grant execute on function ops.item_skeleton(items jsonb) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.keep_billed_periods(account text, livemode boolean, invoice text, periods jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  gone text[];
+  written integer;
+begin
+  -- What an invoice no longer bills moves its subscription too: one of its other lines takes the mark.
+  with removed as (
+    delete from ops.billed_periods b
+    where b.account = keep_billed_periods.account and b.livemode = keep_billed_periods.livemode and b.invoice_id = keep_billed_periods.invoice
+      and not exists (select 1 from jsonb_array_elements(keep_billed_periods.periods) p where p.value ->> 'line' = b.line_id)
+    returning b.subscription_id
+  )
+  select array_agg(distinct subscription_id) into gone from removed;
+  if gone is not null then
+    update ops.billed_periods b set pending = true
+    where b.account = keep_billed_periods.account and b.livemode = keep_billed_periods.livemode and b.subscription_id = any (gone) and not b.pending;
+  end if;
+  insert into ops.billed_periods as b (account, livemode, invoice_id, line_id, subscription_id, customer_id, item_id, price_id,
+    quantity, amount, proration, currency, status, starts_at, ends_at, item_discounts, discounts, taken)
+  select keep_billed_periods.account, keep_billed_periods.livemode, keep_billed_periods.invoice, p.line, p.subscription, p.customer, p.item, p.price,
+    p.quantity, p.amount, p.proration, p.currency, p.status, p.starts_at, p.ends_at, p.item_discounts, p.discounts, p.taken
+  from jsonb_to_recordset(keep_billed_periods.periods) as p (line text, subscription text, customer text, item text, price text,
+    quantity numeric, amount numeric, proration boolean, currency text, status text, starts_at timestamptz, ends_at timestamptz,
+    item_discounts jsonb, discounts jsonb, taken jsonb)
+  on conflict (account, livemode, invoice_id, line_id) do update
+  set (subscription_id, customer_id, item_id, price_id, quantity, amount, proration, currency, status, starts_at, ends_at, item_discounts, discounts, taken, pending)
+    = (excluded.subscription_id, excluded.customer_id, excluded.item_id, excluded.price_id, excluded.quantity, excluded.amount, excluded.proration, excluded.currency,
+      excluded.status, excluded.starts_at, excluded.ends_at, excluded.item_discounts, excluded.discounts, excluded.taken, true)
+  where (b.subscription_id, b.customer_id, b.item_id, b.price_id, b.quantity, b.amount, b.proration, b.currency, b.status, b.starts_at, b.ends_at, b.item_discounts, b.discounts, b.taken)
+    is distinct from (excluded.subscription_id, excluded.customer_id, excluded.item_id, excluded.price_id, excluded.quantity, excluded.amount, excluded.proration, excluded.currency,
+      excluded.status, excluded.starts_at, excluded.ends_at, excluded.item_discounts, excluded.discounts, excluded.taken);
+  get diagnostics written = row_count;
+  return written > 0 or gone is not null;
+end
+$function$;
+revoke all on function ops.keep_billed_periods(account text, livemode boolean, invoice text, periods jsonb) from public;
 
 CREATE OR REPLACE FUNCTION ops.keep_erased()
  RETURNS trigger
@@ -608,6 +1740,148 @@ begin
 end
 $function$;
 revoke all on function ops.keep_erased() from public;
+
+CREATE OR REPLACE FUNCTION ops.kept_worth(payload jsonb, OUT same boolean, OUT began_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  before jsonb := coalesce(payload #> '{data,previous_attributes}', '{}');
+begin
+  same := payload ->> 'type' <> 'customer.subscription.created'
+    and not before ?| array['plan', 'quantity', 'discount', 'discounts', 'pause_collection', 'trial_end', 'currency']
+    and coalesce(before ->> 'status', 'active') in ('active', 'past_due', 'trialing')
+    and (not before ? 'items' or ops.item_amounts(before -> 'items') is not distinct from ops.item_amounts(payload #> '{data,object,items}'));
+  began_at := to_timestamp(coalesce(before ->> 'current_period_start', before #>> '{items,data,0,current_period_start}')::numeric);
+end
+$function$;
+revoke all on function ops.kept_worth(payload jsonb, OUT same boolean, OUT began_at timestamp with time zone) from public;
+
+CREATE OR REPLACE FUNCTION ops.list_event_partitions(before_day date)
+ RETURNS TABLE(table_name text, partition text, from_day date, to_day date)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT p.base,
+     p.name,
+     p.month,
+     ((p.month + '1 mon'::interval))::date AS date
+    FROM ( SELECT b.base,
+             (c.relname)::text AS name,
+             to_date("right"((c.relname)::text, 7), 'YYYY_MM'::text) AS month
+            FROM ((( VALUES ('events'::text), ('event_user_days'::text)) b(base)
+              JOIN pg_inherits i ON ((i.inhparent = ((format('public.%I'::text, b.base))::regclass)::oid)))
+              JOIN pg_class c ON ((c.oid = i.inhrelid)))) p
+   WHERE (((p.month + '1 mon'::interval))::date <= list_event_partitions.before_day)
+   ORDER BY p.month, p.base;
+END;
+revoke all on function ops.list_event_partitions(before_day date) from public;
+grant execute on function ops.list_event_partitions(before_day date) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.lock_stripe(account text, key text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('stripe ' || account || ' ' || key, 6));
+end
+$function$;
+revoke all on function ops.lock_stripe(account text, key text) from public;
+grant execute on function ops.lock_stripe(account text, key text) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.mark_all_billing()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_table_name = 'payments' then
+    insert into ops.dirty_marks (kind, table_name, day) select distinct 'day', 'payments', date from public.payments;
+  else
+    insert into ops.dirty_marks (kind, table_name, key) select distinct 'subscription', tg_table_name, external_id from public.subscriptions;
+  end if;
+  return null;
+end
+$function$;
+revoke all on function ops.mark_all_billing() from public;
+
+CREATE OR REPLACE FUNCTION ops.mark_event_user_days()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    insert into ops.dirty_marks (kind, table_name, day) select distinct 'day', 'event_user_days', date from new_rows;
+  elsif tg_op = 'DELETE' then
+    insert into ops.dirty_marks (kind, table_name, day) select distinct 'day', 'event_user_days', date from old_rows;
+  elsif tg_op = 'TRUNCATE' then
+    execute format('insert into ops.dirty_marks (kind, table_name, day) select distinct ''day'', ''event_user_days'', date from %I.%I', tg_table_schema, tg_table_name);
+  else
+    insert into ops.dirty_marks (kind, table_name, day)
+    select distinct 'day', 'event_user_days', c.date from (
+      (select external_id, date, event, distinct_id, user_id, count, first_at, last_at from old_rows
+       except
+       select external_id, date, event, distinct_id, user_id, count, first_at, last_at from new_rows)
+      union all
+      (select external_id, date, event, distinct_id, user_id, count, first_at, last_at from new_rows
+       except
+       select external_id, date, event, distinct_id, user_id, count, first_at, last_at from old_rows)
+    ) c;
+  end if;
+  return null;
+end
+$function$;
+revoke all on function ops.mark_event_user_days() from public;
+
+CREATE OR REPLACE FUNCTION ops.mark_events()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    insert into ops.dirty_marks (kind, table_name, day) select distinct 'day', 'events', date from new_rows;
+    insert into ops.dirty_marks (kind, table_name, key, event, day, until, at)
+    select 'user', 'events', user_id, event, min(date), max(date), min(occurred_at)
+    from new_rows where user_id is not null group by user_id, event;
+  elsif tg_op = 'DELETE' then
+    insert into ops.dirty_marks (kind, table_name, day) select distinct 'day', 'events', date from old_rows;
+    insert into ops.dirty_marks (kind, table_name, key, event, day, until, at)
+    select 'user', 'events', user_id, event, min(date), max(date), min(occurred_at)
+    from old_rows where user_id is not null group by user_id, event;
+  elsif tg_op = 'TRUNCATE' then
+    execute format('insert into ops.dirty_marks (kind, table_name, day) select distinct ''day'', ''events'', date from %I.%I', tg_table_schema, tg_table_name);
+    execute format('insert into ops.dirty_marks (kind, table_name, key, event, day, until, at)
+      select ''user'', ''events'', user_id, event, min(date), max(date), min(occurred_at)
+      from %I.%I where user_id is not null group by user_id, event', tg_table_schema, tg_table_name);
+  else
+    with changed as materialized (
+      (select external_id, date, event, distinct_id, user_id, occurred_at, properties from old_rows
+       except
+       select external_id, date, event, distinct_id, user_id, occurred_at, properties from new_rows)
+      union all
+      (select external_id, date, event, distinct_id, user_id, occurred_at, properties from new_rows
+       except
+       select external_id, date, event, distinct_id, user_id, occurred_at, properties from old_rows)
+    ), days as (
+      insert into ops.dirty_marks (kind, table_name, day) select distinct 'day', 'events', date from changed
+    )
+    insert into ops.dirty_marks (kind, table_name, key, event, day, until, at)
+    select 'user', 'events', user_id, event, min(date), max(date), min(occurred_at)
+    from changed where user_id is not null group by user_id, event;
+  end if;
+  return null;
+end
+$function$;
+revoke all on function ops.mark_events() from public;
 
 CREATE OR REPLACE FUNCTION ops.mark_fx_rates()
  RETURNS trigger
@@ -636,6 +1910,19 @@ begin
 end
 $function$;
 revoke all on function ops.mark_fx_rates() from public;
+
+CREATE OR REPLACE FUNCTION ops.mark_invoice()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  insert into ops.dirty_marks (kind, table_name, key) values ('subscription', 'invoices', 'stripe:' || new.subscription_id);
+  return null;
+end
+$function$;
+revoke all on function ops.mark_invoice() from public;
 
 CREATE OR REPLACE FUNCTION ops.mark_orders()
  RETURNS trigger
@@ -697,6 +1984,24 @@ begin
 end
 $function$;
 revoke all on function ops.mark_orders() from public;
+
+CREATE OR REPLACE FUNCTION ops.mark_payment()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_op <> 'DELETE' and new.account = 'default' and new.livemode then
+    insert into ops.dirty_marks (kind, table_name, day) values ('day', 'payments', new.date);
+  end if;
+  if tg_op = 'DELETE' or (tg_op = 'UPDATE' and old.date <> new.date) then
+    insert into ops.dirty_marks (kind, table_name, day) values ('day', 'payments', old.date);
+  end if;
+  return null;
+end
+$function$;
+revoke all on function ops.mark_payment() from public;
 
 CREATE OR REPLACE FUNCTION ops.mark_refunds()
  RETURNS trigger
@@ -780,6 +2085,135 @@ end
 $function$;
 revoke all on function ops.mark_spend() from public;
 
+CREATE OR REPLACE FUNCTION ops.mark_subscriber()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  insert into ops.dirty_marks (kind, table_name, key) values ('subscriber', 'billing_objects', new.object_id);
+  return null;
+end
+$function$;
+revoke all on function ops.mark_subscriber() from public;
+
+CREATE OR REPLACE FUNCTION ops.mark_subscription()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_op <> 'DELETE' then
+    insert into ops.dirty_marks (kind, table_name, key) values ('subscription', 'subscriptions', new.external_id);
+  end if;
+  if tg_op = 'DELETE' or (tg_op = 'UPDATE' and old.external_id <> new.external_id) then
+    insert into ops.dirty_marks (kind, table_name, key) values ('subscription', 'subscriptions', old.external_id);
+  end if;
+  return null;
+end
+$function$;
+revoke all on function ops.mark_subscription() from public;
+
+CREATE OR REPLACE FUNCTION ops.minor_units(currency text)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (upper(currency) = ANY (ARRAY['BIF'::text, 'CLP'::text, 'DJF'::text, 'GNF'::text, 'JPY'::text, 'KMF'::text, 'KRW'::text, 'MGA'::text, 'PYG'::text, 'RWF'::text, 'VND'::text, 'VUV'::text, 'XAF'::text, 'XOF'::text, 'XPF'::text])) THEN 1 WHEN (upper(currency) = ANY (ARRAY['BHD'::text, 'JOD'::text, 'KWD'::text, 'OMR'::text, 'TND'::text])) THEN 1000 ELSE 100 END;
+revoke all on function ops.minor_units(currency text) from public;
+grant execute on function ops.minor_units(currency text) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.order_versions(id text, event jsonb, at timestamp with time zone, rank bigint, deleted boolean, stored_event text, stored_at timestamp with time zone, stored_rank bigint, stored_deleted boolean)
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if at <> stored_at then return case when at > stored_at then 1 else -1 end; end if;
+  if event is null then return case when stored_event is null then 1 else -1 end; end if;
+  if stored_event is null then return 2; end if;
+  return ops.compare_versions(id, event, rank, deleted, stored_event, stored_rank, stored_deleted);
+end
+$function$;
+revoke all on function ops.order_versions(id text, event jsonb, at timestamp with time zone, rank bigint, deleted boolean, stored_event text, stored_at timestamp with time zone, stored_rank bigint, stored_deleted boolean) from public;
+grant execute on function ops.order_versions(id text, event jsonb, at timestamp with time zone, rank bigint, deleted boolean, stored_event text, stored_at timestamp with time zone, stored_rank bigint, stored_deleted boolean) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.put_payment(p public.payments)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  charge public.payments;
+  linked record;
+begin
+  if p.kind <> 'charge' and p.charge_id is not null then
+    select * into charge from public.payments c where c.external_id = ops.stripe_key(p.account, p.charge_id);
+    p.customer_id := coalesce(p.customer_id, charge.customer_id);
+    p.invoice_id := coalesce(p.invoice_id, charge.invoice_id);
+    p.payment_intent_id := coalesce(p.payment_intent_id, charge.payment_intent_id);
+  end if;
+  if p.invoice_id is null and p.payment_intent_id is not null then
+    select o.data ->> 'invoice' into p.invoice_id from public.billing_objects o
+    where o.type = 'invoice_payment' and o.data ->> 'payment_intent' = p.payment_intent_id
+      and o.account = p.account and o.livemode = p.livemode limit 1;
+  end if;
+  insert into public.payments as t select (p).*
+  on conflict (external_id) do update set
+    date = excluded.date, kind = excluded.kind, account = excluded.account, livemode = excluded.livemode,
+    customer_id = coalesce(excluded.customer_id, t.customer_id),
+    invoice_id = coalesce(excluded.invoice_id, t.invoice_id),
+    charge_id = coalesce(excluded.charge_id, t.charge_id),
+    payment_intent_id = coalesce(excluded.payment_intent_id, t.payment_intent_id),
+    currency = excluded.currency, amount = excluded.amount, status = excluded.status, counted = excluded.counted,
+    occurred_at = excluded.occurred_at, occurred_exact = excluded.occurred_exact,
+    synced_at = excluded.synced_at, run_id = excluded.run_id
+  returning t.customer_id, t.invoice_id, t.payment_intent_id into linked;
+  if p.kind = 'charge' then
+    update public.payments r set
+      customer_id = coalesce(linked.customer_id, r.customer_id), invoice_id = coalesce(linked.invoice_id, r.invoice_id),
+      payment_intent_id = coalesce(linked.payment_intent_id, r.payment_intent_id), synced_at = now()
+    where r.charge_id = p.charge_id and r.kind <> 'charge' and r.account = p.account
+      and (r.customer_id is distinct from coalesce(linked.customer_id, r.customer_id)
+        or r.invoice_id is distinct from coalesce(linked.invoice_id, r.invoice_id)
+        or r.payment_intent_id is distinct from coalesce(linked.payment_intent_id, r.payment_intent_id));
+    if found and linked.invoice_id is not null then perform ops.refresh_refunded(p.account, linked.invoice_id); end if;
+  elsif p.kind = 'refund' and linked.invoice_id is not null then
+    perform ops.refresh_refunded(p.account, linked.invoice_id);
+  end if;
+end
+$function$;
+revoke all on function ops.put_payment(p public.payments) from public;
+grant execute on function ops.put_payment(p public.payments) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.put_subscription(s public.subscriptions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  insert into public.subscriptions select (s).*
+  on conflict (external_id, date) do update set
+    account = excluded.account, livemode = excluded.livemode, customer_id = excluded.customer_id,
+    status = excluded.status, currency = excluded.currency, mrr = excluded.mrr, quantity = excluded.quantity,
+    product_id = excluded.product_id, price_id = excluded.price_id, interval = excluded.interval,
+    interval_count = excluded.interval_count, created_at = excluded.created_at, started_at = excluded.started_at,
+    trial_start = excluded.trial_start, trial_end = excluded.trial_end,
+    current_period_start = excluded.current_period_start, current_period_end = excluded.current_period_end,
+    cancel_at = excluded.cancel_at, cancel_at_period_end = excluded.cancel_at_period_end,
+    canceled_at = excluded.canceled_at, ended_at = excluded.ended_at,
+    cancellation_reason = excluded.cancellation_reason, pause_behavior = excluded.pause_behavior,
+    items = excluded.items, discounts = excluded.discounts, incomplete = excluded.incomplete,
+    stripe_event_id = excluded.stripe_event_id, stripe_event_created = excluded.stripe_event_created,
+    source = excluded.source, rank = excluded.rank, reconstructed = excluded.reconstructed,
+    synced_at = excluded.synced_at, run_id = excluded.run_id;
+end
+$function$;
+revoke all on function ops.put_subscription(s public.subscriptions) from public;
+grant execute on function ops.put_subscription(s public.subscriptions) to service_role;
+
 CREATE OR REPLACE FUNCTION ops.rate_per_eur(currency text, day date)
  RETURNS numeric
  LANGUAGE sql
@@ -820,6 +2254,22 @@ $function$;
 revoke all on function ops.refresh_daily_metrics_wide() from public;
 grant execute on function ops.refresh_daily_metrics_wide() to service_role;
 
+CREATE OR REPLACE FUNCTION ops.refresh_refunded(of_account text, of_invoice text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform ops.lock_stripe(of_account, 'invoice:' || of_invoice);
+  update public.invoices i set amount_refunded = r.amount, synced_at = now()
+  from (select coalesce(sum(p.amount) filter (where p.counted), 0) as amount from public.payments p
+    where p.kind = 'refund' and p.invoice_id = of_invoice and p.account = of_account) r
+  where i.external_id = ops.stripe_key(of_account, of_invoice) and i.amount_refunded <> r.amount;
+end
+$function$;
+revoke all on function ops.refresh_refunded(of_account text, of_invoice text) from public;
+grant execute on function ops.refresh_refunded(of_account text, of_invoice text) to service_role;
+
 CREATE OR REPLACE FUNCTION ops.reporting_rate(currency text, day date)
  RETURNS numeric
  LANGUAGE sql
@@ -827,6 +2277,222 @@ CREATE OR REPLACE FUNCTION ops.reporting_rate(currency text, day date)
 RETURN (SELECT CASE WHEN (s.reporting_currency = reporting_rate.currency) THEN (1)::numeric ELSE (ops.rate_per_eur(s.reporting_currency, reporting_rate.day) / ops.rate_per_eur(reporting_rate.currency, reporting_rate.day)) END AS "case" FROM ops.settings s);
 revoke all on function ops.reporting_rate(currency text, day date) from public;
 grant execute on function ops.reporting_rate(currency text, day date) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.resolve_values(of_account text, of_livemode boolean, id text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update public.subscriptions s set mrr = m.net, synced_at = now()
+  from public.subscriptions u
+  cross join lateral public.subscription_mrr(u.items, u.discounts, u.account, u.livemode, u.stripe_event_created) m
+  where u.mrr is null and not u.incomplete and u.account = of_account and u.livemode = of_livemode
+    and strpos(u.items::text || u.discounts::text, to_jsonb(id)::text) > 0 and m.net is not null
+    and s.external_id = u.external_id and s.date = u.date;
+end
+$function$;
+revoke all on function ops.resolve_values(of_account text, of_livemode boolean, id text) from public;
+grant execute on function ops.resolve_values(of_account text, of_livemode boolean, id text) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.stripe_key(account text, id text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (('stripe:'::text || CASE WHEN (account = 'default'::text) THEN ''::text ELSE (account || ':'::text) END) || id);
+revoke all on function ops.stripe_key(account text, id text) from public;
+grant execute on function ops.stripe_key(account text, id text) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.take_off(amounts numeric[], products text[], coupon jsonb, currency text, only_item integer)
+ RETURNS numeric[]
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  covered integer[] := array(
+    select i from generate_subscripts(amounts, 1) i
+    where only_item in (0, i) and amounts[i] > 0
+      and (jsonb_typeof(coupon -> 'applies_to') is distinct from 'array' or coupon -> 'applies_to' ? products[i])
+    order by i);
+  total numeric := 0;
+  remaining numeric;
+  share numeric;
+  i integer;
+begin
+  if coupon ->> 'percent_off' is not null then
+    foreach i in array covered loop
+      amounts[i] := greatest(amounts[i] * (100 - (coupon ->> 'percent_off')::numeric) / 100, 0);
+    end loop;
+    return amounts;
+  end if;
+  if upper(coupon ->> 'currency') is distinct from upper(currency) then return null; end if;
+  foreach i in array covered loop total := total + amounts[i]; end loop;
+  remaining := least((coupon ->> 'amount_off')::numeric, total);
+  for n in 1 .. cardinality(covered) loop
+    i := covered[n];
+    share := case when n = cardinality(covered) then remaining else least((coupon ->> 'amount_off')::numeric, total) * amounts[i] / total end;
+    amounts[i] := amounts[i] - share;
+    remaining := remaining - share;
+  end loop;
+  return amounts;
+end
+$function$;
+revoke all on function ops.take_off(amounts numeric[], products text[], coupon jsonb, currency text, only_item integer) from public;
+grant execute on function ops.take_off(amounts numeric[], products text[], coupon jsonb, currency text, only_item integer) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.tiered_amount(tiers jsonb, mode text, quantity numeric)
+ RETURNS numeric
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  tier record;
+  below numeric := 0;
+  amount numeric := 0;
+begin
+  if quantity = 0 then return 0; end if;
+  for tier in
+    select t.up_to, coalesce(t.unit_amount, 0) as unit, coalesce(t.flat_amount, 0) as flat
+    from jsonb_to_recordset(tiers) as t (up_to numeric, unit_amount numeric, flat_amount numeric)
+    order by t.up_to nulls last
+  loop
+    if mode = 'volume' then
+      if tier.up_to is null or quantity <= tier.up_to then return tier.flat + tier.unit * quantity; end if;
+    else
+      amount := amount + tier.flat + tier.unit * (least(quantity, coalesce(tier.up_to, quantity)) - below);
+      if tier.up_to is null or quantity <= tier.up_to then return amount; end if;
+      below := tier.up_to;
+    end if;
+  end loop;
+  return null;
+end
+$function$;
+revoke all on function ops.tiered_amount(tiers jsonb, mode text, quantity numeric) from public;
+grant execute on function ops.tiered_amount(tiers jsonb, mode text, quantity numeric) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.value_at(status text, trial_end timestamp with time zone, items jsonb, discounts jsonb, account text, livemode boolean, at timestamp with time zone)
+ RETURNS numeric
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return case when public.subscription_counts(status, trial_end, null, at)
+    then (public.subscription_mrr(items, discounts, account, livemode, at)).net else 0 end;
+end
+$function$;
+revoke all on function ops.value_at(status text, trial_end timestamp with time zone, items jsonb, discounts jsonb, account text, livemode boolean, at timestamp with time zone) from public;
+
+CREATE OR REPLACE FUNCTION ops.value_bounds(items jsonb, discounts jsonb, account text, livemode boolean)
+ RETURNS SETOF timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT b.at
+    FROM ((( SELECT d_1.value AS discount
+            FROM jsonb_path_query(value_bounds.items, '$[*]."discounts"[*]'::jsonpath) d_1(value)
+         UNION ALL
+          SELECT d_1.value
+            FROM jsonb_path_query(value_bounds.discounts, '$[*]'::jsonpath) d_1(value)) d
+      CROSS JOIN LATERAL ( SELECT ops.find_discount(d.discount, value_bounds.account, value_bounds.livemode) AS found) f)
+      CROSS JOIN LATERAL ( VALUES (((f.found ->> 'start'::text))::timestamp with time zone), (((f.found ->> 'end'::text))::timestamp with time zone)) b(at))
+   WHERE (b.at IS NOT NULL)
+ UNION ALL
+  SELECT ((t.value #>> '{}'::text[]))::timestamp with time zone AS timestamptz
+    FROM jsonb_path_query(value_bounds.items, '$[*]."trial_end"?(@ != null)'::jsonpath) t(value);
+END;
+revoke all on function ops.value_bounds(items jsonb, discounts jsonb, account text, livemode boolean) from public;
+grant execute on function ops.value_bounds(items jsonb, discounts jsonb, account text, livemode boolean) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.value_subscription(s public.subscriptions, OUT mrr numeric, OUT known boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  value record;
+begin
+  select * into value from public.subscription_mrr(s.items, s.discounts, s.account, s.livemode, s.stripe_event_created);
+  known := value.unknown = 0 and not s.incomplete;
+  mrr := case
+    when not public.subscription_counts(s.status, s.trial_end, s.pause_behavior, s.stripe_event_created) then 0
+    when known then value.net end;
+end
+$function$;
+revoke all on function ops.value_subscription(s public.subscriptions, OUT mrr numeric, OUT known boolean) from public;
+grant execute on function ops.value_subscription(s public.subscriptions, OUT mrr numeric, OUT known boolean) to service_role;
+
+CREATE OR REPLACE FUNCTION public.drop_overtaken_subscriptions()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  dropped integer;
+begin
+  delete from public.subscriptions r
+  where r.reconstructed and exists (
+    select 1 from public.subscriptions s where s.external_id = r.external_id and not s.reconstructed and s.date <= r.date);
+  get diagnostics dropped = row_count;
+  return dropped;
+end
+$function$;
+revoke all on function public.drop_overtaken_subscriptions() from public;
+
+CREATE OR REPLACE FUNCTION public.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  added integer;
+begin
+  with first as materialized (
+    select distinct on (s.external_id) s.* from public.subscriptions s
+    where s.account = of_account and s.livemode = of_livemode and not s.reconstructed
+    order by s.external_id, s.date
+  ), opened as (
+    select e.object_id, bool_and(k.same) as same, min(k.began_at) as began_at
+    from first f
+    join public.billing_events e on e.account = of_account and ops.stripe_key(of_account, e.object_id) = f.external_id
+      and e.date = f.date and e.type like 'customer.subscription.%'
+    cross join lateral ops.kept_worth(e.payload) k
+    where f.stripe_event_id is not null
+    group by e.object_id
+  ), began as (
+    select f.*, greatest(coalesce(o.began_at, f.current_period_start), f.started_at, f.created_at) as began_at
+    from first f left join opened o on ops.stripe_key(of_account, o.object_id) = f.external_id
+    where f.status in ('active', 'past_due', 'trialing') and coalesce(f.pause_behavior, 'keep_as_draft') = 'keep_as_draft'
+      and coalesce(o.same, f.stripe_event_id is null)
+  ), written as (
+    insert into public.subscriptions (external_id, date, account, livemode, customer_id, status, currency, mrr, quantity, product_id, price_id,
+      interval, interval_count, created_at, started_at, trial_start, trial_end, current_period_start, current_period_end,
+      items, discounts, incomplete, stripe_event_created, source, reconstructed, run_id)
+    select b.external_id, ops.business_day(b.began_at), of_account, of_livemode, b.customer_id, w.status, b.currency,
+      ops.value_at(w.status, w.trial_end, b.items, b.discounts, of_account, of_livemode, b.began_at),
+      b.quantity, b.product_id, b.price_id, b.interval, b.interval_count, b.created_at, b.started_at, w.trial_start, w.trial_end,
+      b.began_at, b.current_period_end, b.items, b.discounts, b.incomplete, b.began_at, 'api', true, in_run
+    from began b
+    cross join lateral (
+      select case when t.tried then 'trialing' else 'active' end as status,
+        case when t.tried then b.trial_start end as trial_start, case when t.tried then b.trial_end end as trial_end
+      from (select coalesce(b.began_at >= b.trial_start and b.began_at < b.trial_end, false) as tried) t
+    ) w
+    where ops.business_day(b.began_at) < b.date
+      and not exists (select 1 from public.subscriptions s where s.external_id = b.external_id and s.reconstructed
+        and s.date >= ops.business_day(b.began_at) - 1)
+    on conflict (external_id, date) do nothing
+    returning 1
+  )
+  select count(*) from written into added;
+  return added;
+end
+$function$;
+revoke all on function public.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid) from public;
 
 CREATE OR REPLACE FUNCTION public.metric_range(metric text, "from" date, "to" date, grain text)
  RETURNS TABLE(period date, first_day date, last_day date, dimensions jsonb, value numeric, numerator numeric, denominator numeric, unit text, status text, days integer)
@@ -851,6 +2517,9 @@ begin
       least((p.period + ('1 ' || metric_range.grain)::interval)::date - 1, metric_range."to") as last_day,
       sum(p.value) as total,
       (array_agg(p.value order by p.date desc))[1] as latest,
+      (array_agg(p.numerator order by p.date desc))[1] as latest_numerator,
+      (array_agg(p.denominator order by p.date desc))[1] as latest_denominator,
+      (array_agg(p.status order by p.date desc))[1] as latest_status,
       -- Only days that know both parts, so that like is divided by like.
       sum(p.numerator) filter (where p.denominator is not null) as numerator,
       sum(p.denominator) filter (where p.numerator is not null) as denominator,
@@ -867,7 +2536,9 @@ begin
       -- Distinct people of several days can't be had from daily counts.
       when 'distinct' then case when p.first_day = p.last_day then p.total end
     end,
-    p.numerator, p.denominator, p.unit, p.status, p.days
+    case p.additivity when 'snapshot' then p.latest_numerator else p.numerator end,
+    case p.additivity when 'snapshot' then p.latest_denominator else p.denominator end,
+    p.unit, case p.additivity when 'snapshot' then p.latest_status else p.status end, p.days
   from periods p
   order by p.period, p.dimensions::text;
 end
@@ -875,6 +2546,312 @@ $function$;
 revoke all on function public.metric_range(metric text, "from" date, "to" date, grain text) from public;
 grant execute on function public.metric_range(metric text, "from" date, "to" date, grain text) to authenticated;
 grant execute on function public.metric_range(metric text, "from" date, "to" date, grain text) to service_role;
-comment on function public.metric_range(metric text, "from" date, "to" date, grain text) is 'A metric by day, week or month, both days included, added up as its additivity says; the status is the worst of its days.';
+comment on function public.metric_range(metric text, "from" date, "to" date, grain text) is 'A metric by day, week or month, both days included, added up as its additivity says; the status is the worst of its days, of a snapshot that of its last day.';
+
+CREATE OR REPLACE FUNCTION public.rebuild_subscriptions(of_account text, of_livemode boolean, most integer, in_run uuid, OUT subscriptions integer, OUT changed integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  ids text[] := array(select distinct b.subscription_id from ops.billed_periods b
+    where b.account = of_account and b.livemode = of_livemode and b.pending limit most);
+  metered text[] := array(select o.object_id from public.billing_objects o
+    where o.account = of_account and o.livemode = of_livemode and o.type = 'price' and o.data ->> 'usage_type' = 'metered');
+begin
+  subscriptions := cardinality(ids);
+  changed := 0;
+  if subscriptions = 0 then return; end if;
+  with todo as materialized (
+    select p.id as subscription_id, ops.stripe_key(of_account, p.id) as external_id from unnest(ids) p (id)
+  ), told as materialized (
+    select t.subscription_id, f.external_id, f.date as first_date, f.items, k.status, k.customer_id, k.currency, k.created_at, k.started_at,
+      k.trial_start, k.trial_end, k.ended_at, k.cancellation_reason
+    from todo t
+    cross join lateral (
+      select s.* from public.subscriptions s where s.external_id = t.external_id and not s.reconstructed order by s.date limit 1
+    ) f
+    cross join lateral (
+      select s.* from public.subscriptions s where s.external_id = t.external_id and not s.reconstructed order by s.date desc limit 1
+    ) k
+    where k.status <> 'incomplete_expired'
+  ), points as (
+    select distinct on (f.external_id, b.starts_at) f.external_id, f.subscription_id, b.starts_at, b.customer_id, b.currency
+    from told f
+    join ops.billed_periods b on b.account = of_account and b.livemode = of_livemode and b.subscription_id = f.subscription_id
+    where b.starts_at < coalesce(f.ended_at, 'infinity') and ops.business_day(b.starts_at) < f.first_date
+      and (b.price_id is null or b.price_id <> all (metered))
+    order by f.external_id, b.starts_at, b.invoice_id desc
+  ), states as (
+    select p.external_id, p.starts_at, p.customer_id, p.currency, coalesce(w.status, 'active') as status,
+      coalesce(w.discounts, '[]') as discounts, coalesce(i.items, '[]') as items, i.ends_at
+    from points p
+    join told f on f.external_id = p.external_id
+    -- A change in the middle of a period may be billed with the next one: what else holds is told by the period that it is in.
+    left join lateral (
+      select b.status, ops.billed_discounts(b) as discounts from ops.billed_periods b
+      where b.account = of_account and b.livemode = of_livemode and b.subscription_id = p.subscription_id
+        and not b.proration and b.starts_at <= p.starts_at
+      order by b.starts_at desc, b.invoice_id desc limit 1
+    ) w on true
+    cross join lateral (
+      select jsonb_agg(jsonb_build_object('id', (c.b).item_id, 'quantity', (c.b).quantity, 'price', ops.billed_price(c.b),
+          'discounts', ops.billed_item_discounts(c.b),
+          'current_period_start', to_char((c.b).starts_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+          'current_period_end', to_char((c.b).ends_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+          'inclusive_tax_percent', (select t.value -> 'inclusive_tax_percent' from jsonb_array_elements(f.items) t
+            where t.value ->> 'id' = (c.b).item_id limit 1),
+          'trial_end', null) order by (c.b).item_id) as items, min((c.b).ends_at) as ends_at
+      from (
+        select distinct on (b.item_id) b from ops.billed_periods b
+        where b.account = of_account and b.livemode = of_livemode and b.subscription_id = p.subscription_id
+          and b.starts_at <= p.starts_at and b.ends_at > p.starts_at and (b.price_id is null or b.price_id <> all (metered))
+        -- Of one instant what is billed outweighs what is given back; an item of which something is only given back is gone.
+        order by b.item_id, b.starts_at desc, b.amount desc, b.invoice_id desc
+      ) c
+      where not ((c.b).proration and (c.b).amount < 0)
+    ) i
+  ), made as (
+    select s.external_id, ops.business_day(s.starts_at) as date, s.starts_at, coalesce(s.customer_id, f.customer_id) as customer_id,
+      case when s.starts_at >= f.trial_start and s.starts_at < f.trial_end then 'trialing' else s.status end as status,
+      s.currency, s.items, s.discounts, f.created_at, f.started_at,
+      case when s.starts_at >= f.trial_start and s.starts_at < f.trial_end then f.trial_start end as trial_start,
+      case when s.starts_at >= f.trial_start and s.starts_at < f.trial_end then f.trial_end end as trial_end,
+      s.ends_at, null::timestamptz as ended_at, null::text as cancellation_reason
+    from states s join told f on f.external_id = s.external_id
+    union all
+    select f.external_id, ops.business_day(f.ended_at), f.ended_at, f.customer_id, f.status, f.currency, '[]', '[]',
+      f.created_at, f.started_at, null, null, null, f.ended_at, f.cancellation_reason
+    from told f
+    where ops.business_day(f.ended_at) < f.first_date
+      and exists (select 1 from points p where p.external_id = f.external_id and p.starts_at < f.ended_at)
+  ), wanted as materialized (
+    select distinct on (m.external_id, m.date) m.*, m.items -> 0 -> 'price' as price,
+      (select sum((i.value ->> 'quantity')::bigint) from jsonb_array_elements(m.items) i) as quantity,
+      ops.value_at(m.status, m.trial_end, m.items, m.discounts, of_account, of_livemode, m.starts_at) as mrr
+    from made m
+    order by m.external_id, m.date, m.starts_at desc
+  ), removed as (
+    delete from public.subscriptions s using todo t
+    where s.external_id = t.external_id and s.reconstructed
+      and not exists (select 1 from wanted w where w.external_id = s.external_id and w.date = s.date)
+      -- What was taken from the first row that Stripe told gives way to what was billed for that time.
+      and (s.source = 'invoices' or exists (select 1 from wanted w where w.external_id = s.external_id and w.date >= s.date - 1))
+    returning 1
+  ), written as (
+    insert into public.subscriptions as s (external_id, date, account, livemode, customer_id, status, currency, mrr, quantity, product_id, price_id,
+      interval, interval_count, created_at, started_at, trial_start, trial_end, current_period_start, current_period_end,
+      ended_at, canceled_at, cancellation_reason, items, discounts, stripe_event_created, source, reconstructed, synced_at, run_id)
+    select w.external_id, w.date, of_account, of_livemode, w.customer_id, w.status, w.currency, w.mrr, w.quantity, w.price ->> 'product', w.price ->> 'id',
+      w.price ->> 'interval', (w.price ->> 'interval_count')::integer, w.created_at, w.started_at, w.trial_start, w.trial_end, w.starts_at, w.ends_at,
+      w.ended_at, w.ended_at, w.cancellation_reason, w.items, w.discounts, w.starts_at, 'invoices', true, clock_timestamp(), in_run
+    from wanted w order by w.external_id, w.date
+    on conflict (external_id, date) do update
+    set (customer_id, status, currency, mrr, quantity, product_id, price_id, interval, interval_count, created_at, started_at, trial_start, trial_end,
+        current_period_start, current_period_end, ended_at, canceled_at, cancellation_reason, items, discounts, stripe_event_created, source, synced_at, run_id)
+      = (excluded.customer_id, excluded.status, excluded.currency, excluded.mrr, excluded.quantity, excluded.product_id, excluded.price_id, excluded.interval,
+        excluded.interval_count, excluded.created_at, excluded.started_at, excluded.trial_start, excluded.trial_end, excluded.current_period_start,
+        excluded.current_period_end, excluded.ended_at, excluded.canceled_at, excluded.cancellation_reason, excluded.items, excluded.discounts,
+        excluded.stripe_event_created, excluded.source, excluded.synced_at, excluded.run_id)
+    where s.reconstructed and (s.customer_id, s.status, s.currency, s.mrr, s.created_at, s.started_at, s.trial_start, s.trial_end, s.current_period_start,
+        s.current_period_end, s.ended_at, s.cancellation_reason, s.items, s.discounts, s.source)
+      is distinct from (excluded.customer_id, excluded.status, excluded.currency, excluded.mrr, excluded.created_at, excluded.started_at, excluded.trial_start,
+        excluded.trial_end, excluded.current_period_start, excluded.current_period_end, excluded.ended_at, excluded.cancellation_reason, excluded.items,
+        excluded.discounts, excluded.source)
+    returning 1
+  )
+  select (select count(*) from removed) + (select count(*) from written) into changed;
+  update ops.billed_periods b set pending = false
+  where b.account = of_account and b.livemode = of_livemode and b.pending and b.subscription_id = any (ids);
+end
+$function$;
+revoke all on function public.rebuild_subscriptions(of_account text, of_livemode boolean, most integer, in_run uuid, OUT subscriptions integer, OUT changed integer) from public;
+
+CREATE OR REPLACE FUNCTION public.stripe_apply(change jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  event jsonb;
+  version jsonb;
+  account text;
+  event_key text;
+  status text;
+  before text;
+  result text;
+  part jsonb;
+begin
+  -- Over HTTP the change comes as the text that it was encoded as, so that nobody writes the payload anew.
+  if jsonb_typeof(change) = 'string' then change := (change #>> '{}')::jsonb; end if;
+  event := change -> 'event';
+  version := change -> 'object';
+  account := change ->> 'account';
+  if jsonb_typeof(version) = 'object' then
+    perform ops.lock_stripe(account, coalesce(change #>> '{rows,payments,0,payment_intent_id}', change #>> '{rows,payments,0,charge_id}',
+      change #>> '{object,data,payment_intent}', (version ->> 'type') || ':' || (version ->> 'id')));
+  end if;
+
+  if jsonb_typeof(event) = 'object' then
+    event_key := ops.stripe_key(account, event ->> 'id');
+    status := event ->> 'status';
+    insert into public.billing_events as e (external_id, date, account, livemode, type, object_type, object_id, customer_id,
+      api_version, event_created, status, error, next_attempt_at, payload, run_id)
+    values (event_key, ops.business_day((event ->> 'created')::timestamptz), account, (change ->> 'livemode')::boolean,
+      event ->> 'type', event ->> 'object_type', event ->> 'object_id', event ->> 'customer_id', event ->> 'api_version',
+      (event ->> 'created')::timestamptz, status, event ->> 'error',
+      case when status = 'failed' then now() + interval '1 minute' end, event -> 'payload', (change ->> 'run_id')::uuid)
+    on conflict (external_id) do nothing;
+    if not found then
+      select e.status into before from public.billing_events e where e.external_id = event_key for update;
+      if before <> 'failed' then return 'duplicate'; end if;
+      -- The payload too: an earlier one may have lost what could not be stored.
+      update public.billing_events e set status = event ->> 'status', error = event ->> 'error', attempts = e.attempts + 1,
+        object_type = event ->> 'object_type', object_id = event ->> 'object_id', customer_id = event ->> 'customer_id',
+        next_attempt_at = case when event ->> 'status' = 'failed' then e.next_attempt_at end, synced_at = now()
+      where e.external_id = event_key;
+    end if;
+    if status <> 'processed' then return status; end if;
+  end if;
+  if jsonb_typeof(version) is distinct from 'object' then return 'ignored'; end if;
+
+  result := ops.apply_version(change, version, change -> 'rows');
+  for part in select p.value from jsonb_array_elements(change -> 'embedded') p loop
+    if ops.apply_version(change, part -> 'object', part -> 'rows') = 'processed' and result in ('stale', 'unchanged') then
+      result := 'processed';
+    end if;
+  end loop;
+  if change -> 'references' <> '[]' then
+    insert into public.billing_objects (external_id, date, account, livemode, type, object_id, version_at, source, data, run_id)
+    select distinct on (r.type, r.id) ops.stripe_key(account, r.type || ':' || r.id), ops.business_day((version ->> 'version_at')::timestamptz),
+        account, (change ->> 'livemode')::boolean, r.type, r.id, '-infinity'::timestamptz, change ->> 'source', r.data, (change ->> 'run_id')::uuid
+    from jsonb_to_recordset(change -> 'references') as r (type text, id text, data jsonb)
+    on conflict do nothing;
+  end if;
+  return result;
+end
+$function$;
+revoke all on function public.stripe_apply(change jsonb) from public;
+grant execute on function public.stripe_apply(change jsonb) to service_role;
+
+CREATE OR REPLACE FUNCTION public.stripe_load(change jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  result text := public.stripe_apply(change - 'billed');
+begin
+  if change ? 'billed' and ops.keep_billed_periods(change ->> 'account', (change ->> 'livemode')::boolean,
+    change #>> '{billed,invoice}', change #> '{billed,periods}') then
+    return 'processed';
+  end if;
+  return result;
+end
+$function$;
+revoke all on function public.stripe_load(change jsonb) from public;
+
+CREATE OR REPLACE FUNCTION public.subscription_counts(status text, trial_end timestamp with time zone, pause_behavior text, at timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (COALESCE(((status = ANY (ARRAY['active'::text, 'past_due'::text])) AND (at >= COALESCE(trial_end, '-infinity'::timestamp with time zone))), false) AND (COALESCE(pause_behavior, 'keep_as_draft'::text) = 'keep_as_draft'::text));
+revoke all on function public.subscription_counts(status text, trial_end timestamp with time zone, pause_behavior text, at timestamp with time zone) from public;
+grant execute on function public.subscription_counts(status text, trial_end timestamp with time zone, pause_behavior text, at timestamp with time zone) to service_role;
+
+CREATE OR REPLACE FUNCTION public.subscription_mrr(items jsonb, discounts jsonb, account text, livemode boolean, at timestamp with time zone, OUT net numeric, OUT gross numeric, OUT unknown integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_variable
+declare
+  item jsonb;
+  price jsonb;
+  quantity numeric;
+  amount numeric;
+  tax numeric;
+  currency text;
+  -- Of each item that counts: what is billed each of its periods, and what takes that to a month without the tax.
+  amounts numeric[] := '{}';
+  factors numeric[] := '{}';
+  divisors numeric[] := '{}';
+  products text[] := '{}';
+  own jsonb[] := '{}';
+  discounted boolean := discounts <> '[]';
+  count integer := 0;
+  discount jsonb;
+  only_item integer;
+  taken numeric[];
+begin
+  unknown := 0;
+  gross := 0;
+  for item in select e.value from jsonb_array_elements(items) e loop
+    price := item -> 'price';
+    if not ops.is_priced(price) then price := ops.find_price(price, account, livemode); end if;
+    if price is null then
+      unknown := unknown + 1;
+      continue;
+    end if;
+    continue when price ->> 'type' = 'one_time' or price ->> 'usage_type' = 'metered' or (item ->> 'trial_end')::timestamptz > at;
+    quantity := coalesce((item ->> 'quantity')::numeric, 1);
+    if price ->> 'billing_scheme' = 'tiered' then
+      amount := ops.tiered_amount(price -> 'tiers', price ->> 'tiers_mode', quantity);
+    else
+      if price #>> '{transform,divide_by}' is not null then
+        quantity := quantity / (price #>> '{transform,divide_by}')::numeric;
+        quantity := case price #>> '{transform,round}' when 'up' then ceil(quantity) else floor(quantity) end;
+      end if;
+      amount := (price ->> 'unit_amount')::numeric * quantity;
+    end if;
+    tax := (item ->> 'inclusive_tax_percent')::numeric;
+    -- Where the price includes tax and nobody says how much, the value is not known.
+    if amount is null or (tax is null and price ->> 'tax_behavior' = 'inclusive') then
+      unknown := unknown + 1;
+      continue;
+    end if;
+    count := count + 1;
+    currency := price ->> 'currency';
+    amounts[count] := amount;
+    factors[count] := 100 * case price ->> 'interval' when 'day' then 365 when 'week' then 52 when 'month' then 12 else 1 end;
+    divisors[count] := 12 * coalesce((price ->> 'interval_count')::numeric, 1) * (100 + coalesce(tax, 0));
+    products[count] := price ->> 'product';
+    own[count] := case jsonb_typeof(item -> 'discounts') when 'array' then item -> 'discounts' else '[]' end;
+    discounted := discounted or own[count] <> '[]';
+    -- Divided once and last: 100 a year are 100 / 12, not 100 times a rounded twelfth.
+    gross := gross + amount * factors[count] / divisors[count];
+  end loop;
+  net := gross;
+  if discounted then
+    for only_item, discount in
+      select d.only_item, d.discount from (
+        select o.i as only_item, e.value as discount, e.place
+        from unnest(own) with ordinality o (list, i), jsonb_array_elements(o.list) with ordinality e (value, place)
+        union all
+        select 0, e.value, e.place from jsonb_array_elements(discounts) with ordinality e (value, place)
+      ) d
+      -- Those of items before those of the subscription.
+      order by d.only_item = 0, d.only_item, d.place
+    loop
+      discount := ops.find_discount(discount, account, livemode);
+      taken := case when discount is null then null
+        when discount #>> '{coupon,duration}' = 'once' or at < (discount ->> 'start')::timestamptz
+          or at >= (discount ->> 'end')::timestamptz then amounts
+        else ops.take_off(amounts, products, discount -> 'coupon', currency, only_item) end;
+      if taken is null then unknown := unknown + 1; else amounts := taken; end if;
+    end loop;
+    net := 0;
+    for i in 1 .. count loop
+      net := net + amounts[i] * factors[i] / divisors[i];
+    end loop;
+  end if;
+  gross := trim_scale(round(gross / ops.minor_units(currency), 10));
+  net := case when unknown = 0 then trim_scale(round(net / ops.minor_units(currency), 10)) end;
+end
+$function$;
+revoke all on function public.subscription_mrr(items jsonb, discounts jsonb, account text, livemode boolean, at timestamp with time zone, OUT net numeric, OUT gross numeric, OUT unknown integer) from public;
+grant execute on function public.subscription_mrr(items jsonb, discounts jsonb, account text, livemode boolean, at timestamp with time zone, OUT net numeric, OUT gross numeric, OUT unknown integer) to service_role;
+comment on function public.subscription_mrr(items jsonb, discounts jsonb, account text, livemode boolean, at timestamp with time zone, OUT net numeric, OUT gross numeric, OUT unknown integer) is 'Monthly value of a subscription''s items at an instant, in major units: net after recurring coupons (null when something is unknown), gross before them, and how many items and discounts are unknown. Whether the subscription counts at all is subscription_counts.';
 
 alter default privileges in schema ops grant delete, insert, select, update on tables to service_role;

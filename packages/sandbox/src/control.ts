@@ -4,10 +4,11 @@ import { z } from 'zod';
 
 import type { VendorContext } from './core.ts';
 import { faultKinds } from './core.ts';
+import type { PostHogControls } from './posthog/server.ts';
 
 const clockSchema = z.object({ now: z.iso.datetime({ offset: true }) });
 const faultSchema = z.strictObject({
-  vendor: z.enum(['meta', 'tiktok', 'shopify', 'ecb']),
+  vendor: z.enum(['meta', 'tiktok', 'shopify', 'ecb', 'posthog', 'stripe']),
   kind: z.enum(faultKinds),
   account: z.string().exactOptional(),
   times: z.number().int().min(-1).exactOptional(),
@@ -17,7 +18,10 @@ const faultSchema = z.strictObject({
 });
 
 /** To be mounted at /_sandbox; a wrong body is answered 400 with what is wrong. */
-export function createControlServer(context: VendorContext): Hono {
+export function createControlServer(
+  context: VendorContext,
+  posthog: Pick<PostHogControls, 'captured'>,
+): Hono {
   const app = new Hono();
   app.get('/clock', (c) => c.json({ now: context.clock.now().toString() }));
   app.post('/clock', async (c) => {
@@ -39,6 +43,14 @@ export function createControlServer(context: VendorContext): Hono {
   app.get('/requests', (c) => c.json(context.log.entries));
   app.delete('/requests', (c) => {
     context.log.clear();
+    return c.body(null, 204);
+  });
+  const { captured } = posthog;
+  app.get('/captured', (c) =>
+    c.json({ count: captured.count, batches: captured.batches, events: captured.events }),
+  );
+  app.delete('/captured', (c) => {
+    captured.clear();
     return c.body(null, 204);
   });
   return app;

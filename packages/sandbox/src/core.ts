@@ -5,7 +5,7 @@
 import type { Hono } from 'hono';
 import { Temporal } from 'temporal-polyfill';
 
-export type Vendor = 'meta' | 'tiktok' | 'shopify' | 'ecb';
+export type Vendor = 'meta' | 'tiktok' | 'shopify' | 'ecb' | 'posthog' | 'stripe';
 
 export const faultKinds = [
   'throttle',
@@ -42,6 +42,12 @@ export const faultKinds = [
   'small_pages',
   'page_drift',
   'report_task',
+  // PostHog's, see posthog/README.md.
+  'cached_answer',
+  'page_order',
+  // Stripe's, see stripe/README.md.
+  'lock_timeout',
+  'conflict',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 

@@ -10,7 +10,12 @@ import { createClock, createFaults, createRequestLog } from './core.ts';
 import { createEcbServer } from './ecb/server.ts';
 import { metaToken } from './meta/request.ts';
 import { createMetaServer } from './meta/server.ts';
+import { createPostHogServer, type PostHogControls, posthogKey, posthogProject } from './posthog/server.ts';
+import type { Volume } from './posthog/world.ts';
 import { createShopifyServer, shopifyAccess, shopifyEnv } from './shopify/server.ts';
+import { stripeKey, stripeWebhookSecret } from './stripe/access.ts';
+import { createStripeControl } from './stripe/control.ts';
+import { createStripeServer, type StripeControls, type StripeOptions } from './stripe/server.ts';
 import { createTikTokServer, tiktokToken } from './tiktok/server.ts';
 import { metaAccounts, tiktokAccounts } from './world/accounts.ts';
 
@@ -24,6 +29,10 @@ export interface SandboxOptions {
   shopCsv?: { shop: string; path: string };
   /** The first day of the rates; all since 2009 unless told. */
   ratesSince?: string;
+  /** How much happens in PostHog's project; a small product unless told. */
+  posthog?: Volume;
+  /** What happened in Stripe's account, and its limits; a small company of two years unless told. */
+  stripe?: StripeOptions;
   /** Told what a CSV became, and which of its lines no shop can have. */
   report?: (text: string) => void;
 }
@@ -35,6 +44,10 @@ export interface Sandbox {
   clock: SandboxClock;
   faults: Faults;
   log: RequestLog;
+  /** PostHog's project: what to add and take away, and what was asked of it and sent to its capture endpoint. */
+  posthog: PostHogControls;
+  /** Stripe's account: what happens in it, and what may happen between an answer's making and its sending. */
+  stripe: StripeControls;
   close(): Promise<void>;
 }
 
@@ -59,11 +72,16 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     ...(options.report === undefined ? {} : { report: options.report }),
   };
   const app = new Hono();
-  app.route('/_sandbox', createControlServer(context));
+  const posthog = createPostHogServer(context, options.posthog);
+  const stripe = createStripeServer(context, options.stripe);
+  app.route('/_sandbox/stripe', createStripeControl(context, stripe.controls));
+  app.route('/_sandbox', createControlServer(context, posthog.controls));
   for (const [prefix, createServer] of Object.entries(vendorServers))
     app.route(prefix, createServer(context));
   app.route('/ecb', createEcbServer(context, options.ratesSince));
   app.route('/shopify', createShopifyServer(context, shop));
+  app.route('/posthog', posthog.app);
+  app.route('/stripe', stripe.app);
 
   const server = createAdaptorServer({ fetch: app.fetch });
   await new Promise<void>((resolve, reject) => {
@@ -77,6 +95,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     clock: context.clock,
     faults: context.faults,
     log: context.log,
+    posthog: posthog.controls,
+    stripe: stripe.controls,
     close: () =>
       new Promise<void>((resolve, reject) => {
         server.close((error) => {
@@ -100,6 +120,12 @@ function environment(url: string, { now, shopCsv }: SandboxOptions): Record<stri
     SHOPIFY_BASE_URL: `${url}/shopify`,
     ...shopVariables(shopCsv?.shop),
     ECB_BASE_URL: `${url}/ecb`,
+    POSTHOG_HOST: `${url}/posthog`,
+    POSTHOG_PROJECT_ID: posthogProject,
+    POSTHOG_PERSONAL_API_KEY: posthogKey,
+    STRIPE_BASE_URL: `${url}/stripe`,
+    STRIPE_SECRET_KEY: stripeKey,
+    STRIPE_WEBHOOK_SECRET: stripeWebhookSecret,
   };
 }
 

@@ -10,7 +10,7 @@ import { z } from 'zod';
 
 import type { VendorContext } from '../core.ts';
 import { connectionFaults, halfBody } from '../middleware.ts';
-import { dayNumber } from '../world/days.ts';
+import { firstDayOf } from '../world/world.ts';
 import { allScopes, answerQuery, type ServedShop } from './answer.ts';
 import { createBucket } from './bucket.ts';
 import { createBulkDesk } from './bulk.ts';
@@ -36,7 +36,6 @@ export interface ShopifyServerOptions {
   readonly bucket?: WorldShop['bucket'];
 }
 
-const historyMonths = 24;
 const bodySchema = z.object({
   query: z.string(),
   variables: z.record(z.string(), z.unknown()).nullish(),
@@ -109,12 +108,7 @@ export function createShopifyServer(context: VendorContext, options: ShopifyServ
 }
 
 function createShops(context: VendorContext, options: ShopifyServerOptions): Map<string, ServedShop> {
-  const begin = context.clock
-    .now()
-    .toZonedDateTimeISO('UTC')
-    .toPlainDate()
-    .subtract({ months: historyMonths });
-  const firstDay = dayNumber(begin.with({ day: 1 }).toString());
+  const firstDay = firstDayOf(context);
   const worlds = seededShops.map((shop, index) =>
     createShopWorld(shop, context.seed, firstDay, (5 + index) * 100_000_000_000),
   );
