@@ -1,31 +1,26 @@
 /** Backfills as a person meets them: killed, out of time, beside a scheduled run. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { type Sandbox, startSandbox } from '@floyo/sandbox';
 import { createTestDatabase } from '@floyo/shared/testing/database';
 
-import { covered, coveredAtLeast, digestTables, floyoJson, lockHeld, query, startFloyo } from './floyo.ts';
+import {
+  covered,
+  coveredAtLeast,
+  digestTables,
+  floyoJson,
+  lockHeld,
+  query,
+  startFloyo,
+  type TestWorld,
+  useWorld,
+} from './floyo.ts';
 
 const NOW = '2026-11-20T12:00:00Z';
 
-let sandbox: Sandbox;
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
-let env: Record<string, string>;
-
-beforeAll(async () => {
-  sandbox = await startSandbox({ now: NOW, ratesSince: '2026-05-01' });
-});
-
-afterAll(() => sandbox.close());
-
-beforeEach(async () => {
-  sandbox.faults.clear();
-  sandbox.clock.set(NOW);
-  database = await createTestDatabase();
-  env = { ...sandbox.env, DATABASE_URL: database.url };
-});
-
-afterEach(() => database.drop());
+let sandbox: TestWorld['sandbox'];
+let database: TestWorld['database'];
+let env: TestWorld['env'];
+useWorld(NOW, (world) => ({ sandbox, database, env } = world));
 
 describe('backfill', () => {
   const backfill = ['backfill', '--source', 'tiktok', '--from', '2026-06-01', '--to', '2026-10-15'];

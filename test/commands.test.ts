@@ -1,31 +1,15 @@
 /** Commands around the runs, and wrong usage and configuration. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { type Sandbox, startSandbox } from '@floyo/sandbox';
 import { createTestDatabase } from '@floyo/shared/testing/database';
 
-import { floyo, floyoJson } from './floyo.ts';
+import { floyo, floyoJson, type TestWorld, useWorld } from './floyo.ts';
 
 const NOW = '2026-11-20T12:00:00Z';
 
-let sandbox: Sandbox;
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
-let env: Record<string, string>;
-
-beforeAll(async () => {
-  sandbox = await startSandbox({ now: NOW, ratesSince: '2026-05-01' });
-});
-
-afterAll(() => sandbox.close());
-
-beforeEach(async () => {
-  sandbox.faults.clear();
-  sandbox.clock.set(NOW);
-  database = await createTestDatabase();
-  env = { ...sandbox.env, DATABASE_URL: database.url };
-});
-
-afterEach(() => database.drop());
+let sandbox: TestWorld['sandbox'];
+let env: TestWorld['env'];
+useWorld(NOW, (world) => ({ sandbox, env } = world));
 
 describe('status and unlock', () => {
   it('tells freshness of every account, the backlog and the lock', async () => {
@@ -42,6 +26,8 @@ describe('status and unlock', () => {
       'tiktok',
       'shopify',
       'shopify',
+      'stripe',
+      'posthog',
     ]);
     expect(sources.every(({ data_through }) => data_through >= '2026-11-20')).toBe(true);
     const later = await floyoJson<{ sources: { stale: boolean }[] }>(['status'], {
@@ -115,7 +101,11 @@ describe('wrong configuration', () => {
       ['backfill', '--source', 'meta', '--from', '2026-02-30', '--to', '2026-03-01'],
       ['run', '--only', 'stripe'],
     ];
-    for (const outcome of await Promise.all(wrong.map((args) => floyoJson<{ error: unknown }>(args, env)))) {
+    const unset = Object.entries(env).filter(([name]) => !name.startsWith('STRIPE_'));
+    const without = Object.fromEntries(unset);
+    for (const outcome of await Promise.all(
+      wrong.map((args) => floyoJson<{ error: unknown }>(args, without)),
+    )) {
       expect(outcome.code).toBe(2);
       expect(outcome.document.error).toMatchObject({ code: 'usage' });
     }

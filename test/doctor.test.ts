@@ -54,7 +54,14 @@ it('finds nothing wrong with a sound setup, and writes nothing', async () => {
     'database schema',
   ])
     expect(checks).toContain(part);
-  for (const source of ['fx ecb', 'meta 1010035716096012', 'tiktok', 'shopify floyo-us'])
+  for (const source of [
+    'fx ecb',
+    'meta 1010035716096012',
+    'tiktok',
+    'shopify floyo-us',
+    'stripe default',
+    'posthog 52073',
+  ])
     expect(
       checks.some((check) => check.startsWith(source)),
       source,
@@ -139,6 +146,9 @@ describe('vendors', () => {
     ['shopify', 'wrong_token'],
     ['shopify', 'missing_scope'],
     ['shopify', 'wrong_version'],
+    ['stripe', 'wrong_token'],
+    ['stripe', 'permission'],
+    ['posthog', 'missing_scope'],
     ['ecb', 'not_json'],
   ] as const)('%s: %s', async (vendor, kind) => {
     sandbox.faults.add({ vendor, kind, times: -1 });

@@ -15,6 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bench: [
     'billing-webhook',
     'etl-meta',
+    'etl-posthog',
     'etl-shopify',
     'etl-tiktok',
     'metrics',
@@ -24,11 +25,23 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'billing-webhook': ['shared'],
   'etl-meta': ['shared'],
+  'etl-posthog': ['shared'],
   'etl-shopify': ['shared'],
   'etl-tiktok': ['shared'],
   metrics: ['shared'],
   sandbox: ['shared'],
-  pipeline: ['billing-webhook', 'etl-meta', 'etl-shopify', 'etl-tiktok', 'metrics', 'sandbox', 'shared'],
+  // The product uses it too: it knows nothing of the pipeline.
+  tracking: [],
+  pipeline: [
+    'billing-webhook',
+    'etl-meta',
+    'etl-posthog',
+    'etl-shopify',
+    'etl-tiktok',
+    'metrics',
+    'sandbox',
+    'shared',
+  ],
 };
 
 /** Vendors are spoken to in tests through the sandbox. */

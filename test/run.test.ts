@@ -5,7 +5,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Sandbox, startSandbox } from '@floyo/sandbox';
 import { createTestDatabase } from '@floyo/shared/testing/database';
 
-import { digestTables, floyo, floyoJson, listen, lockHeld, query, startFloyo } from './floyo.ts';
+import {
+  covered,
+  coveredAtLeast,
+  digestTables,
+  floyo,
+  floyoJson,
+  listen,
+  lockHeld,
+  query,
+  startFloyo,
+} from './floyo.ts';
 
 const NOW = '2026-11-20T12:00:00Z';
 
@@ -16,7 +26,7 @@ let env: Record<string, string>;
 let expected: Record<string, string>;
 
 beforeAll(async () => {
-  sandbox = await startSandbox({ now: NOW, ratesSince: '2026-05-01' });
+  sandbox = await startSandbox({ now: NOW, ratesSince: '2026-05-01', stripe: { customers: 15 } });
   const reference = await createTestDatabase();
   const run = await floyoJson(['run'], { ...sandbox.env, DATABASE_URL: reference.url });
   expect(run.code, run.stderr).toBe(0);
@@ -45,6 +55,8 @@ describe('a run', () => {
       'etl-meta',
       'etl-tiktok',
       'etl-shopify',
+      'billing',
+      'analytics',
       'metrics',
     ]);
     expect(first.document.agents.filter(({ agent }) => agent === 'etl-meta')).toHaveLength(3);
@@ -109,7 +121,7 @@ describe('a run', () => {
   });
 
   it('I6, I8: through faults that pass, the same tables', async () => {
-    for (const vendor of ['meta', 'tiktok', 'shopify', 'ecb'] as const) {
+    for (const vendor of ['meta', 'tiktok', 'shopify', 'ecb', 'posthog', 'stripe'] as const) {
       sandbox.faults.add({ vendor, kind: 'server_error', times: 2 });
       sandbox.faults.add({ vendor, kind: 'reset', times: 1 });
       sandbox.faults.add({ vendor, kind: 'not_json', times: 1 });
@@ -149,6 +161,26 @@ describe('a run', () => {
       db.selectFrom('ops.runs').select('status').execute(),
     );
     expect(statuses.map(({ status }) => status)).not.toContain('running');
+  });
+
+  it('I2: killed in the middle of pulling events, and run again, the same events', async () => {
+    sandbox.faults.add({ vendor: 'posthog', kind: 'latency', times: -1, value: { ms: 25 } });
+    for (const days of [5, 40]) {
+      const victim = startFloyo(['etl', 'posthog'], env);
+      await coveredAtLeast(database.url, days);
+      victim.process.kill('SIGKILL');
+      await victim.done;
+    }
+    // 36 days of either stream.
+    expect(await covered(database.url)).toBeLessThan(72);
+    sandbox.faults.clear();
+    const last = await floyoJson(['etl', 'posthog'], env);
+    expect(last.code, last.stderr).toBe(0);
+    const { events, event_user_days } = await digestTables(database.url);
+    expect({ events, event_user_days }).toEqual({
+      events: expected['events'],
+      event_user_days: expected['event_user_days'],
+    });
   });
 
   it('I4: loses its lock to `unlock --force`: it stops, says so, and the next run heals it', async () => {

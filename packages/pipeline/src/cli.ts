@@ -10,14 +10,21 @@ import { isDay } from '@floyo/shared/window';
 
 import { type App, createApp, type World } from './app.ts';
 import { backfillCommand } from './commands/backfill.ts';
+import { billingRetryCommand } from './commands/billing-retry.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { eraseCommand } from './commands/erase.ts';
 import { etlCommand } from './commands/etl.ts';
+import {
+  experimentsCommand,
+  experimentsCreateCommand,
+  experimentsStopCommand,
+} from './commands/experiments.ts';
 import { metricsCommand } from './commands/metrics.ts';
 import { metricsMaturityCommand } from './commands/metrics-maturity.ts';
 import { metricsShowCommand } from './commands/metrics-show.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { rejectsListCommand, rejectsReplayCommand } from './commands/rejects.ts';
+import { retentionDropCommand, retentionListCommand } from './commands/retention.ts';
 import { runCommand } from './commands/run.ts';
 import { scheduleCommand } from './commands/schedule.ts';
 import { statusCommand } from './commands/status.ts';
@@ -91,7 +98,7 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
     .action(action(runCommand));
   program
     .command('etl')
-    .argument('<source>', 'fx, meta, tiktok or shopify')
+    .argument('<source>', 'fx, meta, tiktok, shopify or posthog')
     .description('one source, then metrics')
     .addOption(wait())
     .option(...json)
@@ -114,6 +121,7 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
     .option(...json)
     .action(action(backfillCommand));
   addMetrics(program, { action, json, wait });
+  addExperiments(program, action, json);
   program
     .command('status')
     .description('lock, last runs, freshness of every source and account, backlog, rejects')
@@ -131,6 +139,27 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
     .addOption(wait())
     .option(...json)
     .action(action(rejectsReplayCommand));
+  const retention = program.command('retention').description('months of events that left their tables');
+  retention
+    .command('list')
+    .description('show them, and what they take on disk')
+    .option(...json)
+    .action(action(retentionListCommand));
+  retention
+    .command('drop')
+    .argument('[partitions...]', 'which, e.g. events_2025_01; all unless told')
+    .option('--yes', 'drop them; without it they are only shown')
+    .description('drop them for good')
+    .option(...json)
+    .action(action(retentionDropCommand));
+  program
+    .command('billing')
+    .description("Stripe's events that could not be applied")
+    .command('retry')
+    .argument('[event]', 'one event, evt_…; all that failed unless told')
+    .description('apply them again, after a fix')
+    .option(...json)
+    .action(action(billingRetryCommand));
   program
     .command('unlock')
     .description('show who holds the lock since when')
@@ -213,6 +242,41 @@ function addMetrics(
     .addOption(wait())
     .option(...json)
     .action(action(eraseCommand));
+}
+
+function addExperiments(program: Command, action: Action, json: readonly [string, string]): void {
+  const experiments = program
+    .command('experiments')
+    .enablePositionalOptions()
+    .argument('[key]', 'which; all unless told')
+    .description('what is tested, on how many users, and what can be said of it')
+    .option(...json)
+    .action(action(experimentsCommand));
+  experiments
+    .command('create')
+    .argument('<key>', 'as the product sends it, such as checkout-button')
+    .description('plan an experiment: what is planned is not changed afterwards')
+    .option('--hypothesis <text>', 'what you expect to happen, and why')
+    .option('--variants <list>', 'names and weights, the first is the control: control=50,new=50')
+    .option('--conversion <event>', 'the event that counts as success')
+    .option('--owner <name>', 'who decides on the result')
+    .option('--planned-n <users>', 'how many users to take in, all variants together')
+    .option('--end <day>', 'the last day on which users are taken in, YYYY-MM-DD; one of the two is needed')
+    .option('--window <days>', 'days after that of the exposure in which a conversion counts', '7')
+    .option(
+      '--exposure <event>',
+      "the event of seeing a variant; PostHog's own is $feature_flag_called",
+      'experiment_exposed',
+    )
+    .option('--start <day>', 'the first day on which users are taken in; now unless told')
+    .option(...json)
+    .action(action(experimentsCreateCommand));
+  experiments
+    .command('stop')
+    .argument('<key>', 'which')
+    .description('take no more users in; before its plan is met there is no winner')
+    .option(...json)
+    .action(action(experimentsStopCommand));
 }
 
 function reportFailure(thrown: unknown, json: boolean, world: World): number {

@@ -81,6 +81,16 @@ export const pipelineConfig = defineConfig({
         .transform(Number)
         .default(400),
     },
+    FLOYO_EVENTS_RETENTION_MONTHS: {
+      description:
+        'how many whole months events and event_user_days keep besides the current one, at least 3; unset: all. Older ones leave the tables and stay on disk until `floyo retention drop`; metrics stay',
+      example: '24',
+      schema: z
+        .string()
+        .regex(/^([3-9]|[1-9]\d{1,2})$/, { error: 'must be a whole number of months, at least 3' })
+        .transform(Number)
+        .optional(),
+    },
   },
   build: (values) => ({
     databaseUrl: values.DATABASE_URL,
@@ -90,6 +100,7 @@ export const pipelineConfig = defineConfig({
     home: values.FLOYO_HOME,
     logLevel: values.FLOYO_LOG_LEVEL,
     retentionDays: values.FLOYO_RETENTION_DAYS,
+    eventsRetentionMonths: values.FLOYO_EVENTS_RETENTION_MONTHS,
     http: { retryBaseMs: values.FLOYO_RETRY_BASE_MS, waitBudgetMs: values.FLOYO_WAIT_BUDGET_MS },
   }),
 });

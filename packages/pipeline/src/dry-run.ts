@@ -7,7 +7,7 @@ import { sql } from 'kysely';
 import type { AnyConnector } from '@floyo/shared/connector';
 import type { Session } from '@floyo/shared/db';
 import type { AgentResult, RunKind } from '@floyo/shared/ledger';
-import type { Work } from '@floyo/shared/runner';
+import { streamsFor, type Work } from '@floyo/shared/runner';
 import { planBackfillOf, planScheduled } from '@floyo/shared/stream-plan';
 
 import { type App, openAppDatabase, print } from './app.ts';
@@ -34,7 +34,7 @@ export async function dryRun(app: App, request: DryRunRequest): Promise<number> 
       const timezone =
         (await lastTimezone(database.session, connector, accountId)) ??
         app.settings.config.reporting.timezone;
-      for (const stream of connector.streams) {
+      for (const stream of streamsFor(connector, work)) {
         const input = {
           connector,
           stream,

@@ -36,6 +36,8 @@ export async function computeMetrics(
       write: run.write,
       accounts: neededAccounts(settings),
       reporting: run.reporting,
+      product: settings.product,
+      grossMargin: settings.grossMargin,
       now: run.now(),
       runId: run.ledger.runId,
       log: run.log.child({ pkg: 'metrics' }),
@@ -55,7 +57,12 @@ export async function computeMetrics(
       rows_updated: outcome.updated,
       rows_unchanged: outcome.unchanged,
       rows_deleted: outcome.deleted,
-      metadata: { days: outcome.days, revisions: outcome.revisions, check: outcome.check },
+      metadata: {
+        days: outcome.days,
+        revisions: outcome.revisions,
+        unpriced: outcome.unpriced,
+        check: outcome.check,
+      },
     });
   } catch (error) {
     if (run.signal.aborted || error instanceof LockLostError || run.session.lost.aborted) throw error;

@@ -8,10 +8,11 @@ export function neededAccounts({ sources }: Pick<Settings, 'sources'>): NeededAc
   return sources
     .filter(({ connector }) => connector.source !== 'fx')
     .flatMap(({ connector, config }) =>
-      connector
-        .accounts(config)
-        .flatMap((accountId) =>
-          connector.streams.map(({ name }) => ({ source: connector.source, accountId, stream: name })),
-        ),
+      connector.accounts(config).flatMap((accountId) =>
+        connector.streams
+          // What only backfills read is covered by the stream that goes on from there.
+          .filter(({ only }) => only !== 'backfill')
+          .map(({ name }) => ({ source: connector.source, accountId, stream: name })),
+      ),
     );
 }

@@ -12,14 +12,15 @@ import type { RunLock } from '@floyo/shared/lock';
 import type { Logger } from '@floyo/shared/log';
 import { createReaderPool } from '@floyo/shared/reader-pool';
 import type { Redactor } from '@floyo/shared/redact';
-import { forgetOldRows } from '@floyo/shared/retention';
 import { type ProgressEvent, type RunContext, runSource, type Work } from '@floyo/shared/runner';
+import { createTelemetry, type Telemetry } from '@floyo/shared/telemetry';
 
 import { postAlert } from './alert.ts';
 import type { Database } from './database.ts';
 import { computeMetrics } from './metrics-agent.ts';
 import { InterruptedError, linkAborts, takeLock } from './run-lock.ts';
 import type { ConfiguredSource, Settings } from './sources.ts';
+import { tidyUp } from './tidy-up.ts';
 
 /** What `run`, `etl`, `backfill` and `metrics` print with `--json`. */
 export interface RunDocument {
@@ -73,10 +74,29 @@ export interface RunWorld {
 
 /** Runs it and returns its document; throws only what kept it from being a run at all. */
 export async function runPipeline(world: RunWorld, request: RunRequest): Promise<RunDocument> {
+  const telemetry = createTelemetry(world.settings.telemetry, {
+    redactor: world.redactor,
+    now: () => new Date().toISOString(),
+  });
+  const tell = async (status: RunStatus) => {
+    const problem = await telemetry.end(status);
+    if (problem !== undefined) world.log.warn(problem);
+    return problem;
+  };
+  const document = await runRecorded(world, request, telemetry).catch(async (error: unknown) => {
+    await tell(error instanceof InterruptedError ? 'interrupted' : 'failed');
+    throw error;
+  });
+  // By now the lock is free: nobody waits while events are sent.
+  const problem = await tell(document.status);
+  return problem === undefined ? document : { ...document, warnings: [...document.warnings, problem] };
+}
+
+async function runRecorded(world: RunWorld, request: RunRequest, telemetry: Telemetry): Promise<RunDocument> {
   const { database, settings, redactor } = world;
   const startedAt = new Date().toISOString();
-  const ledger = await startRun(database.session, request.kind, redactor);
-  const warnings: string[] = [...settings.notices];
+  const ledger = telemetry.watch(await startRun(database.session, request.kind, redactor), request.kind);
+  const warnings: string[] = [];
   const agents: AgentResult[] = [];
   const document = (status: RunStatus, more: Partial<RunDocument> = {}): RunDocument => ({
     run_id: ledger.runId,
@@ -151,7 +171,7 @@ export async function runPipeline(world: RunWorld, request: RunRequest): Promise
     world.watcher.result(metrics);
     agents.push(metrics);
     world.watcher.sourceFinished('metrics');
-    await forgetOldRows(run.write, settings.config.retentionDays);
+    await tidyUp(run, settings.config);
     const status = statusOf(agents);
     warnings.push(...warningsOf(agents));
     await ledger.finish(status, totalsOf(agents));

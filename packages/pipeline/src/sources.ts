@@ -1,16 +1,20 @@
 /** The sources, in the order in which a run takes them: the one list of connectors. */
-import { stripeConfig } from '@floyo/billing-webhook/config';
+import { stripe } from '@floyo/billing-webhook/stripe/index';
 import { meta } from '@floyo/etl-meta';
+import { posthog } from '@floyo/etl-posthog';
 import { shopify } from '@floyo/etl-shopify';
 import { tiktok } from '@floyo/etl-tiktok';
+import { DEFAULT_GROSS_MARGIN, PRODUCT_DEFAULTS, type ProductSettings } from '@floyo/metrics';
+import { metricsConfig } from '@floyo/metrics/config';
 import { type ConfigSection, type Env, secretValues } from '@floyo/shared/config';
 import type { AnyConnector, SourceName } from '@floyo/shared/connector';
 import { ConfigError, type ConfigProblem } from '@floyo/shared/errors';
 import { fx } from '@floyo/shared/fx/index';
+import { type TelemetryConfig, telemetryConfig } from '@floyo/shared/telemetry-config';
 
 import { pipelineConfig } from './config.ts';
 
-const CONNECTORS: readonly AnyConnector[] = [fx, meta, tiktok, shopify];
+const CONNECTORS: readonly AnyConnector[] = [fx, meta, tiktok, shopify, stripe, posthog];
 
 /** A source whose variables are set, with its configuration. */
 export interface ConfiguredSource {
@@ -25,15 +29,20 @@ export interface Settings {
   readonly sources: readonly ConfiguredSource[];
   /** Of FX_FIXED_RATES: units per EUR by currency, for currencies that the ECB lacks. */
   readonly fixedRates: Readonly<Record<string, string>>;
-  /** What people should know about the configuration; every run warns of it. */
-  readonly notices: readonly string[];
+  /** Which events make a user active, signed up, activated. */
+  readonly product: ProductSettings;
+  /** What ltv_to_cac assumes. */
+  readonly grossMargin: string;
+  /** Where runs and their errors are sent; undefined: nowhere. */
+  readonly telemetry: TelemetryConfig | undefined;
 }
 
 /** Every section of the configuration, under its title. */
 export const SECTIONS: readonly { readonly title: string; readonly section: ConfigSection<unknown> }[] = [
   { title: 'pipeline', section: pipelineConfig },
   ...CONNECTORS.map(({ source, config }) => ({ title: source, section: config as ConfigSection<unknown> })),
-  { title: 'stripe', section: stripeConfig },
+  { title: 'telemetry', section: telemetryConfig },
+  { title: 'metrics', section: metricsConfig },
 ];
 
 /** Reads the whole environment and lists every problem; what is right can be used all the same. */
@@ -50,7 +59,8 @@ export function inspectSettings(env: Env): {
     problems.push(...read.problems);
     if (read.config !== undefined) sources.push({ connector, config: read.config });
   }
-  problems.push(...stripeConfig.read(env).problems);
+  problems.push(...telemetryConfig.read(env).problems);
+  problems.push(...metricsConfig.read(env).problems);
   return { config: own.config, sources, problems };
 }
 
@@ -65,7 +75,9 @@ export function readSettings(env: Env): Settings {
     config,
     sources,
     fixedRates: fx.config.read(env).config?.fixedRates ?? {},
-    notices: stripeConfig.read(env).config ? ['Stripe is configured, but nothing reads it yet.'] : [],
+    product: metricsConfig.read(env).config?.product ?? PRODUCT_DEFAULTS,
+    grossMargin: metricsConfig.read(env).config?.grossMargin ?? DEFAULT_GROSS_MARGIN,
+    telemetry: telemetryConfig.read(env).config,
   };
 }
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { Temporal } from 'temporal-polyfill';
 
+import { readExperiments } from '@floyo/metrics';
 import { startSandbox } from '@floyo/sandbox';
 import { removeEmbedded } from '@floyo/shared/embedded';
 import { PipelineError } from '@floyo/shared/errors';
@@ -14,6 +15,8 @@ import { addDays, dayOf } from '@floyo/shared/window';
 
 import { type App, createApp, openAppDatabase, print, runWatched } from '../app.ts';
 import type { Database } from '../database.ts';
+import { planDemoExperiments } from '../demo-experiments.ts';
+import { formatExperiment } from '../print/experiments.ts';
 import { formatRun } from '../print/run-printer.ts';
 import { formatTable, paint } from '../print/style.ts';
 import type { RunDocument } from '../run.ts';
@@ -44,6 +47,7 @@ export async function demoCommand(base: App, options: { readonly keep?: boolean 
 
   const first = at(yesterday);
   await using database = await openAppDatabase(first);
+  await planDemoExperiments(database.session, yesterday, first.settings.config.reporting.timezone);
   const documents: RunDocument[] = [];
   const run = async (app: App, work: Parameters<typeof runWatched>[2]['work'], only?: string) => {
     const sources = app.settings.sources.filter(
@@ -66,16 +70,22 @@ export async function demoCommand(base: App, options: { readonly keep?: boolean 
     'meta',
   );
 
-  const metrics = await readMetrics(database, addDays(today, -DAYS_SHOWN));
+  const metrics = await readMetrics(database, addDays(today, -DAYS_SHOWN), SHOWN);
+  const product = await readMetrics(database, addDays(today, -DAYS_SHOWN), SHOWN_OF_PRODUCT);
+  const experiments = await readExperiments(database.session.db);
   print(
     base,
-    { runs: documents, metrics },
+    { runs: documents, metrics, product, experiments },
     [
       ...documents.map((document) => formatRun(document, base.streams)),
       '',
       `Daily metrics, amounts in ${second.settings.config.reporting.currency}:`,
-      formatMetrics(metrics),
+      formatMetrics(metrics, SHOWN),
       '',
+      'What users do (a share is there once its days are over):',
+      formatMetrics(product, SHOWN_OF_PRODUCT),
+      '',
+      ...experiments.flatMap((experiment) => [formatExperiment(experiment, base.streams.stdout), '']),
       `Look around: FLOYO_HOME=${home} pnpm floyo status`,
       'Or keep it running, database and vendors, with: pnpm demo --keep',
     ].join('\n'),
@@ -98,6 +108,16 @@ async function disposable<T extends { close(): Promise<void> }>(
 }
 
 const SHOWN = ['ad_spend', 'orders', 'net_sales', 'aov', 'new_customers', 'cac', 'blended_roas'] as const;
+const SHOWN_OF_PRODUCT = [
+  'signups',
+  'activation_rate_7d',
+  'retention_d1',
+  'retention_d7',
+  'dau',
+  'wau',
+  'mau_30',
+  'suggestion_adoption_rate',
+] as const;
 
 interface MetricsDay {
   readonly date: string;
@@ -105,26 +125,30 @@ interface MetricsDay {
   readonly values: Readonly<Record<string, string | null>>;
 }
 
-async function readMetrics({ session }: Database, since: string): Promise<MetricsDay[]> {
+async function readMetrics(
+  { session }: Database,
+  since: string,
+  names: readonly string[],
+): Promise<MetricsDay[]> {
   const { rows } = await sql<{ date: string; status: string; values: Record<string, string | null> }>`
     select date,
       case when bool_or(status = 'incomplete') then 'incomplete' when bool_or(status = 'provisional') then 'provisional' else 'final' end as status,
-      jsonb_object_agg(metric, case when unit = 'count' then round(value) else round(value, 2) end::text) as values
-    from daily_metrics where dimensions = '{}' and metric = any (${sql.val([...SHOWN])}) and date > ${since}::date
+      jsonb_object_agg(metric, case unit when 'count' then round(value)::text when 'fraction' then round(100 * value, 1) || ' %' else round(value, 2)::text end) as values
+    from daily_metrics where dimensions = '{}' and metric = any (${sql.val([...names])}) and date > ${since}::date
     group by date order by date`.execute(session.db);
   return rows;
 }
 
-function formatMetrics(days: readonly MetricsDay[]): string {
+function formatMetrics(days: readonly MetricsDay[], names: readonly string[]): string {
   const rows = days.map(({ date, status, values }) => [
     date,
-    ...SHOWN.map((name) => values[name] ?? '–'),
+    ...names.map((name) => values[name] ?? '–'),
     status,
   ]);
   return formatTable(
-    ['day', ...SHOWN, 'status'],
+    ['day', ...names, 'status'],
     rows,
-    SHOWN.map((_, index) => index + 1),
+    names.map((_, index) => index + 1),
   );
 }
 

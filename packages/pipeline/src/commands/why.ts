@@ -30,6 +30,7 @@ export async function whyCommand(app: App, name: string, day: string): Promise<n
     day,
     accounts: neededAccounts(app.settings),
     reporting: app.settings.config.reporting,
+    grossMargin: app.settings.grossMargin,
     now: clockOf(app.settings.config.now)(),
   });
   print(app, explanation, format(app, explanation));

@@ -1,0 +1,126 @@
+/** Experiments on the command line: planned with all problems told at once, read by people, stopped. */
+import { sql } from 'kysely';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { connect, type Session } from '@floyo/shared/db';
+import { createTestDatabase, type TestDatabase } from '@floyo/shared/testing/database';
+
+import { floyo, floyoJson } from './floyo.ts';
+
+let database: TestDatabase;
+let session: Session;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  session = await connect(database.url);
+  env = { DATABASE_URL: database.url, FLOYO_NOW: '2026-03-10T12:00:00Z' };
+  await sql`select ops.ensure_event_partitions('2026-03-01', '2026-03-31')`.execute(session.db);
+  await sql`
+    insert into ops.coverage (source, account_id, stream, day, read_at, final_at)
+    select 'posthog', '9', 'events', d, now(), d + interval '1 day'
+    from generate_series('2026-03-01'::timestamp, '2026-03-10', '1 day') d`.execute(session.db);
+});
+
+afterAll(async () => {
+  await session.end();
+  await database.drop();
+});
+
+const plan = (key: string, ...more: string[]) => [
+  'experiments',
+  'create',
+  key,
+  '--hypothesis',
+  'Seen sooner, used more',
+  '--variants',
+  'control=50,green=50',
+  '--conversion',
+  'upgrade',
+  '--owner',
+  'ann',
+  '--window',
+  '1',
+  '--start',
+  '2026-03-01',
+  ...more,
+];
+
+it('tells all problems of a plan at once and plans nothing', async () => {
+  const { code, document } = await floyoJson<{ error: { problems: { variable: string }[] } }>(
+    ['experiments', 'create', 'Button', '--variants', 'control', '--window', 'x'],
+    env,
+  );
+  expect(code).toBe(2);
+  expect(document.error.problems.map(({ variable }) => variable)).toEqual([
+    'key',
+    '--hypothesis',
+    '--owner',
+    '--conversion',
+    '--variants',
+    '--window',
+    '--planned-n',
+  ]);
+  expect(await floyo(['experiments'], env)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('There are no experiments') as unknown,
+  });
+});
+
+it('prints what was tested and what can be said, finished and running', async () => {
+  expect(await floyo(plan('button', '--end', '2026-03-05'), env)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('experiment: button and variant: control or green') as unknown,
+  });
+  expect(await floyo(plan('price', '--planned-n', '20000'), env)).toMatchObject({ code: 0 });
+  for (const [key, variant, conversions] of [
+    ['button', 'control', 200],
+    ['button', 'green', 250],
+    ['price', 'control', 20],
+    ['price', 'green', 22],
+  ] as const) {
+    const name = `${key}-${variant}-`;
+    await sql`
+      insert into events (external_id, date, source, event, distinct_id, user_id, occurred_at, properties)
+      select 'posthog:' || ${name} || n, '2026-03-02', 'posthog', 'experiment_exposed', ${name} || n, ${name} || n, '2026-03-02T10:00:00Z',
+        jsonb_build_object('experiment', ${key}::text, 'variant', ${variant}::text)
+      from generate_series(1, 4000) n`.execute(session.db);
+    await sql`
+      insert into event_user_days (external_id, date, source, distinct_id, user_id, event, count, first_at, last_at)
+      select 'posthog:' || ${name} || n || ':upgrade', '2026-03-03', 'posthog', ${name} || n, ${name} || n, 'upgrade', 1,
+        '2026-03-03T10:00:00Z', '2026-03-03T10:00:00Z'
+      from generate_series(1, ${conversions}::int) n`.execute(session.db);
+  }
+  await sql`analyze`.execute(session.db);
+  expect(await floyo(['metrics'], env)).toMatchObject({ code: 0 });
+  const { code, stdout } = await floyo(['experiments'], env);
+  expect(code).toBe(0);
+  expect(stdout).toContain('green    4,000      250  6.25 %');
+  expect(stdout).toContain(
+    'green won after 8,000 users: green is at +1.25 points against the control (95 % interval +0.24 to +2.26), +25 % in relation. Chance alone shows as much in 1.53 % of such tests.',
+  );
+  expect(stdout).toContain(
+    '8,000 of 20,000 planned users so far; green is at +0.05 points against the control (95 % interval −0.28 to +0.38). Too early to name a winner: a look before the end takes chance for an effect. It is decided when 20,000 users are in and 1 day for the last conversions have passed.',
+  );
+  const { document } = await floyoJson<{
+    experiments: { key: string; results: { winner: string | null }[] }[];
+  }>(['experiments', 'button'], env);
+  expect(document.experiments).toMatchObject([
+    { key: 'button', results: [{ winner: 'green' }, { variant: 'green' }] },
+  ]);
+});
+
+it('stops one, whose result then says that nothing can be concluded', async () => {
+  expect(await floyo(['experiments', 'stop', 'pryce'], env)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('pryce is no experiment; there are button, price') as unknown,
+  });
+  expect(await floyo(['experiments', 'stop', 'price'], env)).toMatchObject({ code: 0 });
+  await floyo(['metrics'], env);
+  expect(await floyo(['experiments', 'price'], env)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(
+      'Stopped before its plan was met, after 8,000 users: nothing can be concluded',
+    ) as unknown,
+  });
+});
