@@ -124,9 +124,9 @@ create table ops.dirty_marks (
   at timestamp with time zone,
   event text,
   constraint dirty_marks_pkey PRIMARY KEY (id),
-  constraint dirty_marks_kind_check CHECK ((kind = ANY (ARRAY['day'::text, 'customer'::text, 'order'::text, 'refund'::text, 'rate'::text, 'user'::text, 'subscription'::text, 'subscriber'::text])))
+  constraint dirty_marks_kind_check CHECK ((kind = ANY (ARRAY['day'::text, 'customer'::text, 'order'::text, 'refund'::text, 'rate'::text, 'user'::text, 'subscription'::text, 'subscriber'::text, 'reference'::text])))
 );
-comment on table ops.dirty_marks is 'What changed since metrics were computed. day: that day; customer (key shop/customer id; day and until of the changed orders, at: the earliest processed_at among them): the days of its orders when its first order may be another, and its cohort; order (key external_id): the days of its refunds; refund (key external_id of the order, day to until of the changed refunds): the order''s day and its customer''s cohort; rate (key currency, * for all; day to until): days with facts that need it; user (key user_id, event; day and until of the changed events, at: the earliest occurred_at among them): what follows from when this user did this event; subscription (key external_id): the days on which it turns out to be worth something else; subscriber (key Stripe customer id): the same for its subscriptions.';
+comment on table ops.dirty_marks is 'What changed since metrics were computed. day: that day; customer (key shop/customer id; day and until of the changed orders, at: the earliest processed_at among them): the days of its orders when its first order may be another, and its cohort; order (key external_id): the days of its refunds; refund (key external_id of the order, day to until of the changed refunds): the order''s day and its customer''s cohort; rate (key currency, * for all; day to until): days with facts that need it; user (key user_id, event; day and until of the changed events, at: the earliest occurred_at among them): what follows from when this user did this event; subscription (key external_id): the days on which it turns out to be worth something else; subscriber (key Stripe customer id), reference (key of a price, discount or coupon): the same for the subscriptions that it is of.';
 alter table ops.dirty_marks enable row level security;
 grant delete, insert, select, update on table ops.dirty_marks to service_role;
 
@@ -233,6 +233,7 @@ create table ops.missing_rates (
   constraint missing_rates_after_days_check CHECK ((after_days >= 0))
 );
 comment on table ops.missing_rates is 'Facts (a fact group of the metrics) of that day, source and currency are left out of the metrics for want of a rate. Gone when the rate has come.';
+comment on column ops.missing_rates.currency is 'XXX (no currency): what is left out lacks a price, not a rate.';
 comment on column ops.missing_rates.after_days is 'How many days after `day` the first amount without a rate comes; more than 0 only for facts that look ahead.';
 alter table ops.missing_rates enable row level security;
 grant delete, insert, select, update on table ops.missing_rates to service_role;
@@ -450,9 +451,8 @@ create table public.billing_events (
   constraint billing_events_external_id_date_key UNIQUE (external_id, date),
   constraint billing_events_external_id_key UNIQUE (external_id),
   constraint billing_events_status_check CHECK ((status = ANY (ARRAY['processed'::text, 'ignored'::text, 'failed'::text])))
-);
+) with (toast_tuple_target=8160);
 comment on table public.billing_events is 'One event, on the business day it was created, with the payload as Stripe sent it. failed: kept, and tried again at next_attempt_at; sweeps counts those tries, attempts all.';
-CREATE INDEX billing_events_date_idx ON public.billing_events USING brin (date);
 CREATE INDEX billing_events_failed_idx ON public.billing_events USING btree (next_attempt_at) WHERE (status = 'failed'::text);
 alter table public.billing_events enable row level security;
 grant delete, insert, select, update on table public.billing_events to service_role;
@@ -476,7 +476,7 @@ create table public.billing_objects (
   constraint billing_objects_pkey PRIMARY KEY (account, livemode, type, object_id),
   constraint billing_objects_external_id_date_key UNIQUE (external_id, date),
   constraint billing_objects_source_check CHECK ((source = ANY (ARRAY['webhook'::text, 'events'::text, 'api'::text])))
-);
+) with (fillfactor=80);
 comment on table public.billing_objects is 'Which version of each object is stored: of event_id, or of the API (null). deleted: gone at Stripe, an older version does not bring it back. dirty_since: the version at this time (Stripe''s clock) left a doubt that a later reading of the API clears. data: what others need of prices, products, coupons, discounts and invoice payments.';
 CREATE INDEX billing_objects_dirty_idx ON public.billing_objects USING btree (account, type) WHERE (dirty_since IS NOT NULL);
 CREATE INDEX billing_objects_payment_intent_idx ON public.billing_objects USING btree (((data ->> 'payment_intent'::text))) WHERE (type = 'invoice_payment'::text);
@@ -490,6 +490,7 @@ CREATE TRIGGER mark_customer_update AFTER UPDATE ON public.billing_objects FOR E
             WHEN new.deleted THEN new.version_at
             ELSE NULL::timestamp with time zone
         END)))) EXECUTE FUNCTION ops.mark_subscriber();
+CREATE TRIGGER mark_reference_update AFTER UPDATE ON public.billing_objects FOR EACH ROW WHEN (((new.type = ANY (ARRAY['price'::text, 'coupon'::text, 'discount'::text])) AND (old.data IS DISTINCT FROM new.data))) EXECUTE FUNCTION ops.mark_reference();
 alter table public.billing_objects enable row level security;
 grant delete, insert, select, update on table public.billing_objects to service_role;
 
@@ -621,7 +622,7 @@ create table public.experiments (
   constraint experiments_have_a_plan CHECK (((planned_n IS NOT NULL) OR (planned_end IS NOT NULL))),
   constraint experiments_key_check CHECK ((key ~ '^[a-z0-9][a-z0-9_-]*$'::text)),
   constraint experiments_planned_n_check CHECK ((planned_n > 0)),
-  constraint experiments_variants_check CHECK (((jsonb_typeof(variants) = 'array'::text) AND (jsonb_array_length(variants) >= 2))),
+  constraint experiments_variants_check CHECK (((jsonb_typeof(variants) = 'array'::text) AND (jsonb_array_length(variants) >= 2) AND (NOT jsonb_path_exists(variants, '$[*]?(!(((@."name".type() == "string" && @."name" != "") && @."weight".type() == "number") && @."weight" > 0))'::jsonpath)))),
   constraint experiments_window_days_check CHECK (((window_days >= 0) AND (window_days <= 365)))
 );
 comment on table public.experiments is 'What is tested. Users are taken in from started_at until planned_n of them are there, planned_end is over or it is stopped; each converts with the first conversion event after the first exposure, within window_days of the day of that.';
@@ -668,7 +669,7 @@ create table public.invoices (
   run_id uuid,
   constraint invoices_external_id_date_key UNIQUE (external_id, date),
   constraint invoices_external_id_key UNIQUE (external_id)
-);
+) with (fillfactor=80);
 comment on table public.invoices is 'One invoice, on the business day it was created, in its own currency. amount_refunded: refunds of its payments.';
 CREATE INDEX invoices_date_idx ON public.invoices USING btree (date);
 CREATE INDEX invoices_subscription_id_idx ON public.invoices USING btree (subscription_id);
@@ -925,7 +926,7 @@ create table public.subscriptions (
   synced_at timestamp with time zone default now() not null,
   run_id uuid,
   constraint subscriptions_external_id_date_key UNIQUE (external_id, date)
-);
+) with (fillfactor=80);
 comment on table public.subscriptions is 'A subscription''s newest version of a business day on which it changed; the latest row with date <= D is the state at the end of D. mrr: monthly value then in major units, 0 when it does not count, null when a price, discount or item (incomplete) is not known. stripe_event_id is null for a version read from the API at stripe_event_created.';
 CREATE INDEX subscriptions_customer_id_idx ON public.subscriptions USING btree (customer_id);
 CREATE INDEX subscriptions_date_idx ON public.subscriptions USING btree (date);
@@ -1123,7 +1124,6 @@ revoke all on function ops.add_event_triggers(target regclass, base text) from p
 CREATE OR REPLACE FUNCTION ops.apply_version(change jsonb, version jsonb, rows jsonb)
  RETURNS text
  LANGUAGE plpgsql
- SET search_path TO ''
 AS $function$
 declare
   event jsonb := nullif(change -> 'event', 'null');
@@ -1341,6 +1341,7 @@ begin
 end
 $function$;
 revoke all on function ops.billed_discounts(period ops.billed_periods) from public;
+grant execute on function ops.billed_discounts(period ops.billed_periods) to service_role;
 
 CREATE OR REPLACE FUNCTION ops.billed_item_discounts(period ops.billed_periods)
  RETURNS jsonb
@@ -1369,6 +1370,7 @@ begin
 end
 $function$;
 revoke all on function ops.billed_item_discounts(period ops.billed_periods) from public;
+grant execute on function ops.billed_item_discounts(period ops.billed_periods) to service_role;
 
 CREATE OR REPLACE FUNCTION ops.billed_price(period ops.billed_periods)
  RETURNS jsonb
@@ -1391,12 +1393,12 @@ begin
 end
 $function$;
 revoke all on function ops.billed_price(period ops.billed_periods) from public;
+grant execute on function ops.billed_price(period ops.billed_periods) to service_role;
 
 CREATE OR REPLACE FUNCTION ops.business_day(at timestamp with time zone)
  RETURNS date
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE
- SET search_path TO ''
 AS $function$
 begin
   return (at at time zone coalesce((select s.reporting_timezone from ops.settings s), 'UTC'))::date;
@@ -1409,7 +1411,6 @@ CREATE OR REPLACE FUNCTION ops.compare_versions(id text, event jsonb, rank bigin
  RETURNS integer
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
 AS $function$
 declare
   stored jsonb := (select e.payload from public.billing_events e where e.external_id = stored_event);
@@ -1478,6 +1479,24 @@ RETURN (SELECT COALESCE(jsonb_agg((d.value -> 'id'::text)), '[]'::jsonb) AS "coa
 revoke all on function ops.discount_ids(discounts jsonb) from public;
 grant execute on function ops.discount_ids(discounts jsonb) to service_role;
 
+CREATE OR REPLACE FUNCTION ops.drop_overtaken_subscriptions()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  dropped integer;
+begin
+  delete from public.subscriptions r
+  where r.reconstructed and exists (
+    select 1 from public.subscriptions s where s.external_id = r.external_id and not s.reconstructed and s.date <= r.date);
+  get diagnostics dropped = row_count;
+  return dropped;
+end
+$function$;
+revoke all on function ops.drop_overtaken_subscriptions() from public;
+grant execute on function ops.drop_overtaken_subscriptions() to service_role;
+
 CREATE OR REPLACE FUNCTION ops.drop_retired_partition(name text)
  RETURNS void
  LANGUAGE plpgsql
@@ -1539,6 +1558,67 @@ $function$;
 revoke all on function ops.ensure_event_partitions(from_day date, until_day date) from public;
 grant execute on function ops.ensure_event_partitions(from_day date, until_day date) to service_role;
 
+CREATE OR REPLACE FUNCTION ops.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  added integer;
+  more integer;
+  first_day date := (select min(c.day) from ops.coverage c where c.source = 'stripe' and c.account_id = of_account and c.stream = 'events');
+begin
+  with first as materialized (
+    select distinct on (s.external_id) s as row, s.external_id, s.date, s.status, s.stripe_event_id, s.ended_at, s.pause_behavior,
+      greatest(s.current_period_start, s.started_at, s.created_at) as period_start, greatest(s.started_at, s.created_at) as created_at
+    from public.subscriptions s
+    where s.account = of_account and s.livemode = of_livemode and not s.reconstructed
+    order by s.external_id, s.date
+  ), opened as (
+    select f.external_id, bool_and(k.same) as same, min(k.began_at) as began_at
+    from first f
+    join public.billing_events e on e.account = of_account and ops.stripe_key(of_account, e.object_id) = f.external_id
+      and e.date = f.date and e.type like 'customer.subscription.%'
+    cross join lateral ops.kept_worth(e.payload) k
+    where f.stripe_event_id is not null
+    group by f.external_id
+  ), past as (
+    select f.row, f.external_id, greatest(o.began_at, f.created_at, case when o.began_at is null then f.period_start end) as began_at, f.date as until, 'active' as status
+    from first f left join opened o on o.external_id = f.external_id
+    where f.status in ('active', 'past_due', 'trialing') and coalesce(f.pause_behavior, 'keep_as_draft') = 'keep_as_draft'
+      and coalesce(o.same, f.stripe_event_id is null)
+    union all
+    select f.row, f.external_id, f.period_start, ops.business_day(f.ended_at), 'active' from first f
+    where f.status = 'canceled' and f.stripe_event_id is null and ops.business_day(f.ended_at) between first_day and f.date - 1
+    union all
+    select f.row, f.external_id, f.ended_at, f.date, 'canceled' from first f
+    where f.status = 'canceled' and f.stripe_event_id is null and ops.business_day(f.ended_at) between first_day and f.date - 1
+  )
+  select coalesce(sum(ops.put_past(p.row, p.began_at, p.status, in_run)), 0) into added
+  from past p
+  where ops.business_day(p.began_at) < p.until
+    and not exists (select 1 from public.subscriptions s where s.external_id = p.external_id and s.reconstructed
+      and s.date >= ops.business_day(p.began_at) - 1);
+
+  with first as materialized (
+    select distinct on (s.external_id) s as row, s.date, s.status, s.items, ops.business_day(greatest(s.started_at, s.created_at)) as created_on,
+      greatest(s.started_at, s.created_at, coalesce(s.current_period_start, s.stripe_event_created)
+        - make_interval(days => case s.interval when 'day' then s.interval_count when 'week' then 7 * s.interval_count else 0 end,
+          months => case s.interval when 'month' then s.interval_count when 'year' then 12 * s.interval_count else 0 end)) as began_at
+    from public.subscriptions s
+    where s.account = of_account and s.livemode = of_livemode
+    order by s.external_id, s.date
+  )
+  select coalesce(sum(ops.put_past(f.row, f.began_at, 'active', in_run)), 0) into more
+  from first f
+  where f.status in ('active', 'past_due', 'trialing') and f.items <> '[]' and f.created_on < first_day and f.date > first_day
+    and ops.business_day(f.began_at) <= first_day;
+  return added + more;
+end
+$function$;
+revoke all on function ops.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid) from public;
+grant execute on function ops.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid) to service_role;
+
 CREATE OR REPLACE FUNCTION ops.find_discount(discount jsonb, account text, livemode boolean)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1598,7 +1678,6 @@ CREATE OR REPLACE FUNCTION ops.has_attributes(object jsonb, previous jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
 AS $function$
 declare
   attribute record;
@@ -1630,7 +1709,6 @@ CREATE OR REPLACE FUNCTION ops.is_other_subscription(present public.subscription
  RETURNS boolean
  LANGUAGE plpgsql
  IMMUTABLE
- SET search_path TO ''
 AS $function$
 begin
   if present.external_id is null
@@ -1669,6 +1747,7 @@ CREATE OR REPLACE FUNCTION ops.item_amounts(items jsonb)
  SET search_path TO ''
 RETURN (SELECT jsonb_agg(jsonb_build_array(COALESCE((i.value #>> '{price,id}'::text[]), (i.value #>> '{plan,id}'::text[])), (i.value -> 'quantity'::text), (i.value -> 'discounts'::text)) ORDER BY (i.value ->> 'id'::text)) AS jsonb_agg FROM jsonb_array_elements((item_amounts.items -> 'data'::text)) i(value));
 revoke all on function ops.item_amounts(items jsonb) from public;
+grant execute on function ops.item_amounts(items jsonb) to service_role;
 
 CREATE OR REPLACE FUNCTION ops.item_skeleton(items jsonb)
  RETURNS jsonb
@@ -1719,6 +1798,7 @@ begin
 end
 $function$;
 revoke all on function ops.keep_billed_periods(account text, livemode boolean, invoice text, periods jsonb) from public;
+grant execute on function ops.keep_billed_periods(account text, livemode boolean, invoice text, periods jsonb) to service_role;
 
 CREATE OR REPLACE FUNCTION ops.keep_erased()
  RETURNS trigger
@@ -1758,6 +1838,7 @@ begin
 end
 $function$;
 revoke all on function ops.kept_worth(payload jsonb, OUT same boolean, OUT began_at timestamp with time zone) from public;
+grant execute on function ops.kept_worth(payload jsonb, OUT same boolean, OUT began_at timestamp with time zone) to service_role;
 
 CREATE OR REPLACE FUNCTION ops.list_event_partitions(before_day date)
  RETURNS TABLE(table_name text, partition text, from_day date, to_day date)
@@ -1784,7 +1865,6 @@ grant execute on function ops.list_event_partitions(before_day date) to service_
 CREATE OR REPLACE FUNCTION ops.lock_stripe(account text, key text)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
 AS $function$
 begin
   perform pg_advisory_xact_lock(hashtextextended('stripe ' || account || ' ' || key, 6));
@@ -2003,6 +2083,19 @@ end
 $function$;
 revoke all on function ops.mark_payment() from public;
 
+CREATE OR REPLACE FUNCTION ops.mark_reference()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  insert into ops.dirty_marks (kind, table_name, key) values ('reference', 'billing_objects', new.object_id);
+  return null;
+end
+$function$;
+revoke all on function ops.mark_reference() from public;
+
 CREATE OR REPLACE FUNCTION ops.mark_refunds()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2128,7 +2221,6 @@ CREATE OR REPLACE FUNCTION ops.order_versions(id text, event jsonb, at timestamp
  RETURNS integer
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
 AS $function$
 begin
   if at <> stored_at then return case when at > stored_at then 1 else -1 end; end if;
@@ -2140,10 +2232,47 @@ $function$;
 revoke all on function ops.order_versions(id text, event jsonb, at timestamp with time zone, rank bigint, deleted boolean, stored_event text, stored_at timestamp with time zone, stored_rank bigint, stored_deleted boolean) from public;
 grant execute on function ops.order_versions(id text, event jsonb, at timestamp with time zone, rank bigint, deleted boolean, stored_event text, stored_at timestamp with time zone, stored_rank bigint, stored_deleted boolean) to service_role;
 
+CREATE OR REPLACE FUNCTION ops.put_past(known public.subscriptions, began_at timestamp with time zone, new_status text, in_run uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  tried boolean := coalesce(new_status = 'active' and began_at >= known.trial_start and began_at < known.trial_end, false);
+  past public.subscriptions := known;
+begin
+  past.date := ops.business_day(began_at);
+  past.status := case when tried then 'trialing' else new_status end;
+  past.trial_start := case when tried then known.trial_start end;
+  past.trial_end := case when tried then known.trial_end end;
+  past.current_period_start := began_at;
+  past.current_period_end := case when began_at = known.current_period_start then known.current_period_end else known.current_period_start end;
+  past.cancel_at := null;
+  past.cancel_at_period_end := false;
+  past.pause_behavior := null;
+  if new_status = 'active' then
+    past.canceled_at := null;
+    past.ended_at := null;
+    past.cancellation_reason := null;
+  end if;
+  past.mrr := ops.value_at(past.status, past.trial_end, past.items, past.discounts, past.account, past.livemode, began_at);
+  past.stripe_event_id := null;
+  past.stripe_event_created := began_at;
+  past.source := 'api';
+  past.rank := null;
+  past.reconstructed := true;
+  past.synced_at := clock_timestamp();
+  past.run_id := in_run;
+  insert into public.subscriptions select (past).* on conflict (external_id, date) do nothing;
+  return case when found then 1 else 0 end;
+end
+$function$;
+revoke all on function ops.put_past(known public.subscriptions, began_at timestamp with time zone, new_status text, in_run uuid) from public;
+grant execute on function ops.put_past(known public.subscriptions, began_at timestamp with time zone, new_status text, in_run uuid) to service_role;
+
 CREATE OR REPLACE FUNCTION ops.put_payment(p public.payments)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
 AS $function$
 declare
   charge public.payments;
@@ -2191,7 +2320,6 @@ grant execute on function ops.put_payment(p public.payments) to service_role;
 CREATE OR REPLACE FUNCTION ops.put_subscription(s public.subscriptions)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
 AS $function$
 begin
   insert into public.subscriptions select (s).*
@@ -2222,333 +2350,7 @@ RETURN CASE WHEN (currency = 'EUR'::text) THEN (1)::numeric ELSE COALESCE((SELEC
 revoke all on function ops.rate_per_eur(currency text, day date) from public;
 grant execute on function ops.rate_per_eur(currency text, day date) to service_role;
 
-CREATE OR REPLACE FUNCTION ops.refresh_daily_metrics_wide()
- RETURNS boolean
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO ''
-AS $function$
-declare
-  present text[] := array(
-    select a.attname::text from pg_catalog.pg_attribute a
-    where a.attrelid = pg_catalog.to_regclass('public.daily_metrics_wide') and a.attnum > 1 and not a.attisdropped
-    order by a.attnum);
-  wanted text[] := array(select d.name from public.metric_definitions d order by d.name);
-  columns text;
-begin
-  if pg_catalog.to_regclass('public.daily_metrics_wide') is not null then
-    if present @> wanted and wanted @> present then return false; end if;
-    if not wanted @> present then drop view public.daily_metrics_wide; end if;
-  end if;
-  select string_agg(format(', max(value) filter (where metric = %L) as %I', w.name, w.name), ''
-    order by array_position(present, w.name), w.name)
-  into columns from unnest(wanted) as w (name);
-  execute 'create or replace view public.daily_metrics_wide with (security_invoker = true) as select date'
-    || coalesce(columns, '') || ' from public.daily_metrics where dimensions = ''{}''::jsonb group by date';
-  comment on view public.daily_metrics_wide is 'A row a day, a column a metric without dimensions. Follows metric_definitions by itself.';
-  revoke all on public.daily_metrics_wide from public, anon, authenticated;
-  grant select on public.daily_metrics_wide to authenticated, service_role;
-  return true;
-end
-$function$;
-revoke all on function ops.refresh_daily_metrics_wide() from public;
-grant execute on function ops.refresh_daily_metrics_wide() to service_role;
-
-CREATE OR REPLACE FUNCTION ops.refresh_refunded(of_account text, of_invoice text)
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-begin
-  perform ops.lock_stripe(of_account, 'invoice:' || of_invoice);
-  update public.invoices i set amount_refunded = r.amount, synced_at = now()
-  from (select coalesce(sum(p.amount) filter (where p.counted), 0) as amount from public.payments p
-    where p.kind = 'refund' and p.invoice_id = of_invoice and p.account = of_account) r
-  where i.external_id = ops.stripe_key(of_account, of_invoice) and i.amount_refunded <> r.amount;
-end
-$function$;
-revoke all on function ops.refresh_refunded(of_account text, of_invoice text) from public;
-grant execute on function ops.refresh_refunded(of_account text, of_invoice text) to service_role;
-
-CREATE OR REPLACE FUNCTION ops.reporting_rate(currency text, day date)
- RETURNS numeric
- LANGUAGE sql
- STABLE
-RETURN (SELECT CASE WHEN (s.reporting_currency = reporting_rate.currency) THEN (1)::numeric ELSE (ops.rate_per_eur(s.reporting_currency, reporting_rate.day) / ops.rate_per_eur(reporting_rate.currency, reporting_rate.day)) END AS "case" FROM ops.settings s);
-revoke all on function ops.reporting_rate(currency text, day date) from public;
-grant execute on function ops.reporting_rate(currency text, day date) to service_role;
-
-CREATE OR REPLACE FUNCTION ops.resolve_values(of_account text, of_livemode boolean, id text)
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-begin
-  update public.subscriptions s set mrr = m.net, synced_at = now()
-  from public.subscriptions u
-  cross join lateral public.subscription_mrr(u.items, u.discounts, u.account, u.livemode, u.stripe_event_created) m
-  where u.mrr is null and not u.incomplete and u.account = of_account and u.livemode = of_livemode
-    and strpos(u.items::text || u.discounts::text, to_jsonb(id)::text) > 0 and m.net is not null
-    and s.external_id = u.external_id and s.date = u.date;
-end
-$function$;
-revoke all on function ops.resolve_values(of_account text, of_livemode boolean, id text) from public;
-grant execute on function ops.resolve_values(of_account text, of_livemode boolean, id text) to service_role;
-
-CREATE OR REPLACE FUNCTION ops.stripe_key(account text, id text)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN (('stripe:'::text || CASE WHEN (account = 'default'::text) THEN ''::text ELSE (account || ':'::text) END) || id);
-revoke all on function ops.stripe_key(account text, id text) from public;
-grant execute on function ops.stripe_key(account text, id text) to service_role;
-
-CREATE OR REPLACE FUNCTION ops.take_off(amounts numeric[], products text[], coupon jsonb, currency text, only_item integer)
- RETURNS numeric[]
- LANGUAGE plpgsql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
-AS $function$
-declare
-  covered integer[] := array(
-    select i from generate_subscripts(amounts, 1) i
-    where only_item in (0, i) and amounts[i] > 0
-      and (jsonb_typeof(coupon -> 'applies_to') is distinct from 'array' or coupon -> 'applies_to' ? products[i])
-    order by i);
-  total numeric := 0;
-  remaining numeric;
-  share numeric;
-  i integer;
-begin
-  if coupon ->> 'percent_off' is not null then
-    foreach i in array covered loop
-      amounts[i] := greatest(amounts[i] * (100 - (coupon ->> 'percent_off')::numeric) / 100, 0);
-    end loop;
-    return amounts;
-  end if;
-  if upper(coupon ->> 'currency') is distinct from upper(currency) then return null; end if;
-  foreach i in array covered loop total := total + amounts[i]; end loop;
-  remaining := least((coupon ->> 'amount_off')::numeric, total);
-  for n in 1 .. cardinality(covered) loop
-    i := covered[n];
-    share := case when n = cardinality(covered) then remaining else least((coupon ->> 'amount_off')::numeric, total) * amounts[i] / total end;
-    amounts[i] := amounts[i] - share;
-    remaining := remaining - share;
-  end loop;
-  return amounts;
-end
-$function$;
-revoke all on function ops.take_off(amounts numeric[], products text[], coupon jsonb, currency text, only_item integer) from public;
-grant execute on function ops.take_off(amounts numeric[], products text[], coupon jsonb, currency text, only_item integer) to service_role;
-
-CREATE OR REPLACE FUNCTION ops.tiered_amount(tiers jsonb, mode text, quantity numeric)
- RETURNS numeric
- LANGUAGE plpgsql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
-AS $function$
-declare
-  tier record;
-  below numeric := 0;
-  amount numeric := 0;
-begin
-  if quantity = 0 then return 0; end if;
-  for tier in
-    select t.up_to, coalesce(t.unit_amount, 0) as unit, coalesce(t.flat_amount, 0) as flat
-    from jsonb_to_recordset(tiers) as t (up_to numeric, unit_amount numeric, flat_amount numeric)
-    order by t.up_to nulls last
-  loop
-    if mode = 'volume' then
-      if tier.up_to is null or quantity <= tier.up_to then return tier.flat + tier.unit * quantity; end if;
-    else
-      amount := amount + tier.flat + tier.unit * (least(quantity, coalesce(tier.up_to, quantity)) - below);
-      if tier.up_to is null or quantity <= tier.up_to then return amount; end if;
-      below := tier.up_to;
-    end if;
-  end loop;
-  return null;
-end
-$function$;
-revoke all on function ops.tiered_amount(tiers jsonb, mode text, quantity numeric) from public;
-grant execute on function ops.tiered_amount(tiers jsonb, mode text, quantity numeric) to service_role;
-
-CREATE OR REPLACE FUNCTION ops.value_at(status text, trial_end timestamp with time zone, items jsonb, discounts jsonb, account text, livemode boolean, at timestamp with time zone)
- RETURNS numeric
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-begin
-  return case when public.subscription_counts(status, trial_end, null, at)
-    then (public.subscription_mrr(items, discounts, account, livemode, at)).net else 0 end;
-end
-$function$;
-revoke all on function ops.value_at(status text, trial_end timestamp with time zone, items jsonb, discounts jsonb, account text, livemode boolean, at timestamp with time zone) from public;
-
-CREATE OR REPLACE FUNCTION ops.value_bounds(items jsonb, discounts jsonb, account text, livemode boolean)
- RETURNS SETOF timestamp with time zone
- LANGUAGE sql
- STABLE
- SET search_path TO ''
-BEGIN ATOMIC
- SELECT b.at
-    FROM ((( SELECT d_1.value AS discount
-            FROM jsonb_path_query(value_bounds.items, '$[*]."discounts"[*]'::jsonpath) d_1(value)
-         UNION ALL
-          SELECT d_1.value
-            FROM jsonb_path_query(value_bounds.discounts, '$[*]'::jsonpath) d_1(value)) d
-      CROSS JOIN LATERAL ( SELECT ops.find_discount(d.discount, value_bounds.account, value_bounds.livemode) AS found) f)
-      CROSS JOIN LATERAL ( VALUES (((f.found ->> 'start'::text))::timestamp with time zone), (((f.found ->> 'end'::text))::timestamp with time zone)) b(at))
-   WHERE (b.at IS NOT NULL)
- UNION ALL
-  SELECT ((t.value #>> '{}'::text[]))::timestamp with time zone AS timestamptz
-    FROM jsonb_path_query(value_bounds.items, '$[*]."trial_end"?(@ != null)'::jsonpath) t(value);
-END;
-revoke all on function ops.value_bounds(items jsonb, discounts jsonb, account text, livemode boolean) from public;
-grant execute on function ops.value_bounds(items jsonb, discounts jsonb, account text, livemode boolean) to service_role;
-
-CREATE OR REPLACE FUNCTION ops.value_subscription(s public.subscriptions, OUT mrr numeric, OUT known boolean)
- RETURNS record
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-declare
-  value record;
-begin
-  select * into value from public.subscription_mrr(s.items, s.discounts, s.account, s.livemode, s.stripe_event_created);
-  known := value.unknown = 0 and not s.incomplete;
-  mrr := case
-    when not public.subscription_counts(s.status, s.trial_end, s.pause_behavior, s.stripe_event_created) then 0
-    when known then value.net end;
-end
-$function$;
-revoke all on function ops.value_subscription(s public.subscriptions, OUT mrr numeric, OUT known boolean) from public;
-grant execute on function ops.value_subscription(s public.subscriptions, OUT mrr numeric, OUT known boolean) to service_role;
-
-CREATE OR REPLACE FUNCTION public.drop_overtaken_subscriptions()
- RETURNS integer
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  dropped integer;
-begin
-  delete from public.subscriptions r
-  where r.reconstructed and exists (
-    select 1 from public.subscriptions s where s.external_id = r.external_id and not s.reconstructed and s.date <= r.date);
-  get diagnostics dropped = row_count;
-  return dropped;
-end
-$function$;
-revoke all on function public.drop_overtaken_subscriptions() from public;
-
-CREATE OR REPLACE FUNCTION public.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid)
- RETURNS integer
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  added integer;
-begin
-  with first as materialized (
-    select distinct on (s.external_id) s.* from public.subscriptions s
-    where s.account = of_account and s.livemode = of_livemode and not s.reconstructed
-    order by s.external_id, s.date
-  ), opened as (
-    select e.object_id, bool_and(k.same) as same, min(k.began_at) as began_at
-    from first f
-    join public.billing_events e on e.account = of_account and ops.stripe_key(of_account, e.object_id) = f.external_id
-      and e.date = f.date and e.type like 'customer.subscription.%'
-    cross join lateral ops.kept_worth(e.payload) k
-    where f.stripe_event_id is not null
-    group by e.object_id
-  ), began as (
-    select f.*, greatest(coalesce(o.began_at, f.current_period_start), f.started_at, f.created_at) as began_at
-    from first f left join opened o on ops.stripe_key(of_account, o.object_id) = f.external_id
-    where f.status in ('active', 'past_due', 'trialing') and coalesce(f.pause_behavior, 'keep_as_draft') = 'keep_as_draft'
-      and coalesce(o.same, f.stripe_event_id is null)
-  ), written as (
-    insert into public.subscriptions (external_id, date, account, livemode, customer_id, status, currency, mrr, quantity, product_id, price_id,
-      interval, interval_count, created_at, started_at, trial_start, trial_end, current_period_start, current_period_end,
-      items, discounts, incomplete, stripe_event_created, source, reconstructed, run_id)
-    select b.external_id, ops.business_day(b.began_at), of_account, of_livemode, b.customer_id, w.status, b.currency,
-      ops.value_at(w.status, w.trial_end, b.items, b.discounts, of_account, of_livemode, b.began_at),
-      b.quantity, b.product_id, b.price_id, b.interval, b.interval_count, b.created_at, b.started_at, w.trial_start, w.trial_end,
-      b.began_at, b.current_period_end, b.items, b.discounts, b.incomplete, b.began_at, 'api', true, in_run
-    from began b
-    cross join lateral (
-      select case when t.tried then 'trialing' else 'active' end as status,
-        case when t.tried then b.trial_start end as trial_start, case when t.tried then b.trial_end end as trial_end
-      from (select coalesce(b.began_at >= b.trial_start and b.began_at < b.trial_end, false) as tried) t
-    ) w
-    where ops.business_day(b.began_at) < b.date
-      and not exists (select 1 from public.subscriptions s where s.external_id = b.external_id and s.reconstructed
-        and s.date >= ops.business_day(b.began_at) - 1)
-    on conflict (external_id, date) do nothing
-    returning 1
-  )
-  select count(*) from written into added;
-  return added;
-end
-$function$;
-revoke all on function public.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid) from public;
-
-CREATE OR REPLACE FUNCTION public.metric_range(metric text, "from" date, "to" date, grain text)
- RETURNS TABLE(period date, first_day date, last_day date, dimensions jsonb, value numeric, numerator numeric, denominator numeric, unit text, status text, days integer)
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-#variable_conflict use_column
-begin
-  if grain is null or grain not in ('day', 'week', 'month') then
-    raise exception 'grain must be day, week or month, not %', coalesce(grain, 'null') using errcode = '22023';
-  end if;
-  return query
-  with daily as (
-    select date_trunc(metric_range.grain, m.date::timestamp)::date as period, m.*, d.additivity
-    from public.daily_metrics m
-    join public.metric_definitions d on d.name = m.metric
-    where m.metric = metric_range.metric and m.date between metric_range."from" and metric_range."to"
-  ), periods as (
-    select p.period, p.dimensions, p.additivity, max(p.unit) as unit, count(*)::integer as days,
-      greatest(p.period, metric_range."from") as first_day,
-      least((p.period + ('1 ' || metric_range.grain)::interval)::date - 1, metric_range."to") as last_day,
-      sum(p.value) as total,
-      (array_agg(p.value order by p.date desc))[1] as latest,
-      (array_agg(p.numerator order by p.date desc))[1] as latest_numerator,
-      (array_agg(p.denominator order by p.date desc))[1] as latest_denominator,
-      (array_agg(p.status order by p.date desc))[1] as latest_status,
-      -- Only days that know both parts, so that like is divided by like.
-      sum(p.numerator) filter (where p.denominator is not null) as numerator,
-      sum(p.denominator) filter (where p.numerator is not null) as denominator,
-      case when bool_or(p.status = 'incomplete') then 'incomplete'
-        when bool_or(p.status = 'provisional') then 'provisional' else 'final' end as status
-    from daily p
-    group by p.period, p.dimensions, p.additivity
-  )
-  select p.period, p.first_day, p.last_day, p.dimensions,
-    case p.additivity
-      when 'sum' then p.total
-      when 'ratio' then p.numerator / nullif(p.denominator, 0)
-      when 'snapshot' then p.latest
-      -- Distinct people of several days can't be had from daily counts.
-      when 'distinct' then case when p.first_day = p.last_day then p.total end
-    end,
-    case p.additivity when 'snapshot' then p.latest_numerator else p.numerator end,
-    case p.additivity when 'snapshot' then p.latest_denominator else p.denominator end,
-    p.unit, case p.additivity when 'snapshot' then p.latest_status else p.status end, p.days
-  from periods p
-  order by p.period, p.dimensions::text;
-end
-$function$;
-revoke all on function public.metric_range(metric text, "from" date, "to" date, grain text) from public;
-grant execute on function public.metric_range(metric text, "from" date, "to" date, grain text) to authenticated;
-grant execute on function public.metric_range(metric text, "from" date, "to" date, grain text) to service_role;
-comment on function public.metric_range(metric text, "from" date, "to" date, grain text) is 'A metric by day, week or month, both days included, added up as its additivity says; the status is the worst of its days, of a snapshot that of its last day.';
-
-CREATE OR REPLACE FUNCTION public.rebuild_subscriptions(of_account text, of_livemode boolean, most integer, in_run uuid, OUT subscriptions integer, OUT changed integer)
+CREATE OR REPLACE FUNCTION ops.rebuild_subscriptions(of_account text, of_livemode boolean, most integer, in_run uuid, OUT subscriptions integer, OUT changed integer)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2665,12 +2467,288 @@ begin
   where b.account = of_account and b.livemode = of_livemode and b.pending and b.subscription_id = any (ids);
 end
 $function$;
-revoke all on function public.rebuild_subscriptions(of_account text, of_livemode boolean, most integer, in_run uuid, OUT subscriptions integer, OUT changed integer) from public;
+revoke all on function ops.rebuild_subscriptions(of_account text, of_livemode boolean, most integer, in_run uuid, OUT subscriptions integer, OUT changed integer) from public;
+grant execute on function ops.rebuild_subscriptions(of_account text, of_livemode boolean, most integer, in_run uuid, OUT subscriptions integer, OUT changed integer) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.refresh_daily_metrics_wide()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  present text[] := array(
+    select a.attname::text from pg_catalog.pg_attribute a
+    where a.attrelid = pg_catalog.to_regclass('public.daily_metrics_wide') and a.attnum > 1 and not a.attisdropped
+    order by a.attnum);
+  wanted text[] := array(select d.name from public.metric_definitions d order by d.name);
+  columns text;
+begin
+  if pg_catalog.to_regclass('public.daily_metrics_wide') is not null then
+    if present @> wanted and wanted @> present then return false; end if;
+    if not wanted @> present then drop view public.daily_metrics_wide; end if;
+  end if;
+  select string_agg(format(', max(value) filter (where metric = %L) as %I', w.name, w.name), ''
+    order by array_position(present, w.name), w.name)
+  into columns from unnest(wanted) as w (name);
+  execute 'create or replace view public.daily_metrics_wide with (security_invoker = true) as select date'
+    || coalesce(columns, '') || ' from public.daily_metrics where dimensions = ''{}''::jsonb group by date';
+  comment on view public.daily_metrics_wide is 'A row a day, a column a metric without dimensions. Follows metric_definitions by itself.';
+  revoke all on public.daily_metrics_wide from public, anon, authenticated;
+  grant select on public.daily_metrics_wide to authenticated, service_role;
+  return true;
+end
+$function$;
+revoke all on function ops.refresh_daily_metrics_wide() from public;
+grant execute on function ops.refresh_daily_metrics_wide() to service_role;
+
+CREATE OR REPLACE FUNCTION ops.refresh_refunded(of_account text, of_invoice text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform ops.lock_stripe(of_account, 'invoice:' || of_invoice);
+  update public.invoices i set amount_refunded = r.amount, synced_at = now()
+  from (select coalesce(sum(p.amount) filter (where p.counted), 0) as amount from public.payments p
+    where p.kind = 'refund' and p.invoice_id = of_invoice and p.account = of_account) r
+  where i.external_id = ops.stripe_key(of_account, of_invoice) and i.amount_refunded <> r.amount;
+end
+$function$;
+revoke all on function ops.refresh_refunded(of_account text, of_invoice text) from public;
+grant execute on function ops.refresh_refunded(of_account text, of_invoice text) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.reporting_rate(currency text, day date)
+ RETURNS numeric
+ LANGUAGE sql
+ STABLE
+RETURN (SELECT CASE WHEN (s.reporting_currency = reporting_rate.currency) THEN (1)::numeric ELSE (ops.rate_per_eur(s.reporting_currency, reporting_rate.day) / ops.rate_per_eur(reporting_rate.currency, reporting_rate.day)) END AS "case" FROM ops.settings s);
+revoke all on function ops.reporting_rate(currency text, day date) from public;
+grant execute on function ops.reporting_rate(currency text, day date) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.resolve_values(of_account text, of_livemode boolean, id text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update public.subscriptions s set mrr = m.net, synced_at = now()
+  from public.subscriptions u
+  cross join lateral public.subscription_mrr(u.items, u.discounts, u.account, u.livemode, u.stripe_event_created) m
+  where u.mrr is null and not u.incomplete and u.account = of_account and u.livemode = of_livemode
+    and strpos(u.items::text || u.discounts::text, to_jsonb(id)::text) > 0 and m.net is not null
+    and s.external_id = u.external_id and s.date = u.date;
+end
+$function$;
+revoke all on function ops.resolve_values(of_account text, of_livemode boolean, id text) from public;
+grant execute on function ops.resolve_values(of_account text, of_livemode boolean, id text) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.stripe_key(account text, id text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (('stripe:'::text || CASE WHEN (account = 'default'::text) THEN ''::text ELSE (account || ':'::text) END) || id);
+revoke all on function ops.stripe_key(account text, id text) from public;
+grant execute on function ops.stripe_key(account text, id text) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.stripe_load(change jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  result text := public.stripe_apply(change - 'billed');
+begin
+  if change ? 'billed' and ops.keep_billed_periods(change ->> 'account', (change ->> 'livemode')::boolean,
+    change #>> '{billed,invoice}', change #> '{billed,periods}') then
+    return 'processed';
+  end if;
+  return result;
+end
+$function$;
+revoke all on function ops.stripe_load(change jsonb) from public;
+grant execute on function ops.stripe_load(change jsonb) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.take_off(amounts numeric[], products text[], coupon jsonb, currency text, only_item integer)
+ RETURNS numeric[]
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  covered integer[] := array(
+    select i from generate_subscripts(amounts, 1) i
+    where only_item in (0, i) and amounts[i] > 0
+      and (jsonb_typeof(coupon -> 'applies_to') is distinct from 'array' or coupon -> 'applies_to' ? products[i])
+    order by i);
+  total numeric := 0;
+  remaining numeric;
+  share numeric;
+  i integer;
+begin
+  if coupon ->> 'percent_off' is not null then
+    foreach i in array covered loop
+      amounts[i] := greatest(amounts[i] * (100 - (coupon ->> 'percent_off')::numeric) / 100, 0);
+    end loop;
+    return amounts;
+  end if;
+  if upper(coupon ->> 'currency') is distinct from upper(currency) then return null; end if;
+  foreach i in array covered loop total := total + amounts[i]; end loop;
+  remaining := least((coupon ->> 'amount_off')::numeric, total);
+  for n in 1 .. cardinality(covered) loop
+    i := covered[n];
+    share := case when n = cardinality(covered) then remaining else least((coupon ->> 'amount_off')::numeric, total) * amounts[i] / total end;
+    amounts[i] := amounts[i] - share;
+    remaining := remaining - share;
+  end loop;
+  return amounts;
+end
+$function$;
+revoke all on function ops.take_off(amounts numeric[], products text[], coupon jsonb, currency text, only_item integer) from public;
+grant execute on function ops.take_off(amounts numeric[], products text[], coupon jsonb, currency text, only_item integer) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.tiered_amount(tiers jsonb, mode text, quantity numeric)
+ RETURNS numeric
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  tier record;
+  below numeric := 0;
+  amount numeric := 0;
+begin
+  if quantity = 0 then return 0; end if;
+  for tier in
+    select t.up_to, coalesce(t.unit_amount, 0) as unit, coalesce(t.flat_amount, 0) as flat
+    from jsonb_to_recordset(tiers) as t (up_to numeric, unit_amount numeric, flat_amount numeric)
+    order by t.up_to nulls last
+  loop
+    if mode = 'volume' then
+      if tier.up_to is null or quantity <= tier.up_to then return tier.flat + tier.unit * quantity; end if;
+    else
+      amount := amount + tier.flat + tier.unit * (least(quantity, coalesce(tier.up_to, quantity)) - below);
+      if tier.up_to is null or quantity <= tier.up_to then return amount; end if;
+      below := tier.up_to;
+    end if;
+  end loop;
+  return null;
+end
+$function$;
+revoke all on function ops.tiered_amount(tiers jsonb, mode text, quantity numeric) from public;
+grant execute on function ops.tiered_amount(tiers jsonb, mode text, quantity numeric) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.value_at(status text, trial_end timestamp with time zone, items jsonb, discounts jsonb, account text, livemode boolean, at timestamp with time zone)
+ RETURNS numeric
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return case when public.subscription_counts(status, trial_end, null, at)
+    then (public.subscription_mrr(items, discounts, account, livemode, at)).net else 0 end;
+end
+$function$;
+revoke all on function ops.value_at(status text, trial_end timestamp with time zone, items jsonb, discounts jsonb, account text, livemode boolean, at timestamp with time zone) from public;
+grant execute on function ops.value_at(status text, trial_end timestamp with time zone, items jsonb, discounts jsonb, account text, livemode boolean, at timestamp with time zone) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.value_bounds(items jsonb, discounts jsonb, account text, livemode boolean)
+ RETURNS SETOF timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT b.at
+    FROM ((( SELECT d_1.value AS discount
+            FROM jsonb_path_query(value_bounds.items, '$[*]."discounts"[*]'::jsonpath) d_1(value)
+         UNION ALL
+          SELECT d_1.value
+            FROM jsonb_path_query(value_bounds.discounts, '$[*]'::jsonpath) d_1(value)) d
+      CROSS JOIN LATERAL ( SELECT ops.find_discount(d.discount, value_bounds.account, value_bounds.livemode) AS found) f)
+      CROSS JOIN LATERAL ( VALUES (((f.found ->> 'start'::text))::timestamp with time zone), (((f.found ->> 'end'::text))::timestamp with time zone)) b(at))
+   WHERE (b.at IS NOT NULL)
+ UNION ALL
+  SELECT ((t.value #>> '{}'::text[]))::timestamp with time zone AS timestamptz
+    FROM jsonb_path_query(value_bounds.items, '$[*]."trial_end"?(@ != null)'::jsonpath) t(value);
+END;
+revoke all on function ops.value_bounds(items jsonb, discounts jsonb, account text, livemode boolean) from public;
+grant execute on function ops.value_bounds(items jsonb, discounts jsonb, account text, livemode boolean) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.value_subscription(s public.subscriptions, OUT mrr numeric, OUT known boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+declare
+  value record;
+begin
+  select * into value from public.subscription_mrr(s.items, s.discounts, s.account, s.livemode, s.stripe_event_created);
+  known := value.unknown = 0 and not s.incomplete;
+  mrr := case
+    when not public.subscription_counts(s.status, s.trial_end, s.pause_behavior, s.stripe_event_created) then 0
+    when known then value.net end;
+end
+$function$;
+revoke all on function ops.value_subscription(s public.subscriptions, OUT mrr numeric, OUT known boolean) from public;
+grant execute on function ops.value_subscription(s public.subscriptions, OUT mrr numeric, OUT known boolean) to service_role;
+
+CREATE OR REPLACE FUNCTION public.metric_range(metric text, "from" date, "to" date, grain text)
+ RETURNS TABLE(period date, first_day date, last_day date, dimensions jsonb, value numeric, numerator numeric, denominator numeric, unit text, status text, days integer)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  if grain is null or grain not in ('day', 'week', 'month') then
+    raise exception 'grain must be day, week or month, not %', coalesce(grain, 'null') using errcode = '22023';
+  end if;
+  return query
+  with daily as (
+    select date_trunc(metric_range.grain, m.date::timestamp)::date as period, m.*, d.additivity
+    from public.daily_metrics m
+    join public.metric_definitions d on d.name = m.metric
+    where m.metric = metric_range.metric and m.date between metric_range."from" and metric_range."to"
+  ), periods as (
+    select p.period, p.dimensions, p.additivity, max(p.unit) as unit, count(*)::integer as days,
+      greatest(p.period, metric_range."from") as first_day,
+      least((p.period + ('1 ' || metric_range.grain)::interval)::date - 1, metric_range."to") as last_day,
+      sum(p.value) as total,
+      (array_agg(p.value order by p.date desc))[1] as latest,
+      (array_agg(p.numerator order by p.date desc))[1] as latest_numerator,
+      (array_agg(p.denominator order by p.date desc))[1] as latest_denominator,
+      (array_agg(p.status order by p.date desc))[1] as latest_status,
+      -- Only days that know both parts, so that like is divided by like.
+      sum(p.numerator) filter (where p.denominator is not null) as numerator,
+      sum(p.denominator) filter (where p.numerator is not null) as denominator,
+      case when bool_or(p.status = 'incomplete') then 'incomplete'
+        when bool_or(p.status = 'provisional') then 'provisional' else 'final' end as status
+    from daily p
+    group by p.period, p.dimensions, p.additivity
+  )
+  select p.period, p.first_day, p.last_day, p.dimensions,
+    case p.additivity
+      when 'sum' then p.total
+      when 'ratio' then p.numerator / nullif(p.denominator, 0)
+      when 'snapshot' then p.latest
+      -- Distinct people of several days can't be had from daily counts.
+      when 'distinct' then case when p.first_day = p.last_day then p.total end
+    end,
+    case p.additivity when 'snapshot' then p.latest_numerator else p.numerator end,
+    case p.additivity when 'snapshot' then p.latest_denominator else p.denominator end,
+    p.unit, case p.additivity when 'snapshot' then p.latest_status else p.status end, p.days
+  from periods p
+  order by p.period, p.dimensions::text;
+end
+$function$;
+revoke all on function public.metric_range(metric text, "from" date, "to" date, grain text) from public;
+grant execute on function public.metric_range(metric text, "from" date, "to" date, grain text) to authenticated;
+grant execute on function public.metric_range(metric text, "from" date, "to" date, grain text) to service_role;
+comment on function public.metric_range(metric text, "from" date, "to" date, grain text) is 'A metric by day, week or month, both days included, added up as its additivity says; the status is the worst of its days, of a snapshot that of its last day.';
 
 CREATE OR REPLACE FUNCTION public.stripe_apply(change jsonb)
  RETURNS text
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   event jsonb;
@@ -2733,23 +2811,6 @@ end
 $function$;
 revoke all on function public.stripe_apply(change jsonb) from public;
 grant execute on function public.stripe_apply(change jsonb) to service_role;
-
-CREATE OR REPLACE FUNCTION public.stripe_load(change jsonb)
- RETURNS text
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  result text := public.stripe_apply(change - 'billed');
-begin
-  if change ? 'billed' and ops.keep_billed_periods(change ->> 'account', (change ->> 'livemode')::boolean,
-    change #>> '{billed,invoice}', change #> '{billed,periods}') then
-    return 'processed';
-  end if;
-  return result;
-end
-$function$;
-revoke all on function public.stripe_load(change jsonb) from public;
 
 CREATE OR REPLACE FUNCTION public.subscription_counts(status text, trial_end timestamp with time zone, pause_behavior text, at timestamp with time zone)
  RETURNS boolean

@@ -72,14 +72,15 @@ describe.each(packages)('packages/%s', (name) => {
     }
   });
 
-  it('has a description, a README of at most 80 lines, and sources', () => {
+  it('has a description, a README of at most 80 lines (the generated table apart), and sources', () => {
     const manifest = JSON.parse(read(`packages/${name}/package.json`)) as {
       name: string;
       description: string;
     };
     expect(manifest.name).toBe(`@floyo/${name}`);
     expect(manifest.description).not.toBe('');
-    expect(read(`packages/${name}/README.md`).split('\n').length).toBeLessThanOrEqual(81);
+    const readme = read(`packages/${name}/README.md`).replace(/<!-- metrics -->.*<!-- \/metrics -->/s, '');
+    expect(readme.split('\n').length).toBeLessThanOrEqual(81);
     expect(sources.length).toBeGreaterThan(0);
   });
 

@@ -29,10 +29,10 @@ const list = async () =>
 it('months before the last three leave; they are shown first, and dropped with --yes', async () => {
   const run = await floyoJson(['metrics'], env);
   expect(run.code, run.stderr).toBe(0);
-  expect(await list()).toEqual(['event_user_days_2026_07', 'events_2026_07']);
   const shown = await floyo(['retention', 'drop'], env);
   expect(shown.code).toBe(0);
-  expect(shown.stdout).toContain('events_2026_07');
+  expect(shown.stdout).toMatch(/event_user_days_2026_07[\s\S]*events_2026_07/);
+  expect(shown.stdout).not.toContain('2026_08');
   expect(shown.stdout).toContain('Nothing was dropped');
   expect((await floyo(['retention', 'drop', 'events_2026_08', '--yes'], env)).code).toBe(2);
   expect((await floyo(['retention', 'drop', 'events_2026_07', '--yes'], env)).code).toBe(0);

@@ -5,7 +5,10 @@ create table public.experiments (
   key text primary key check (key ~ '^[a-z0-9][a-z0-9_-]*$'),
   hypothesis text not null,
   -- [{"name": "control", "weight": 50}, …]; the first one is the control.
-  variants jsonb not null check (jsonb_typeof(variants) = 'array' and jsonb_array_length(variants) >= 2),
+  variants jsonb not null check (
+    jsonb_typeof(variants) = 'array' and jsonb_array_length(variants) >= 2
+    and not jsonb_path_exists(variants, '$[*] ? (!(@.name.type() == "string" && @.name != "" && @.weight.type() == "number" && @.weight > 0))')
+  ),
   exposure_event text not null,
   -- Properties of the exposure event.
   experiment_property text not null,

@@ -24,10 +24,10 @@ create table public.billing_events (
   run_id uuid,
   constraint billing_events_external_id_date_key unique (external_id, date),
   constraint billing_events_external_id_key unique (external_id)
-);
+) with (toast_tuple_target = 8160);
+-- toast_tuple_target: an event of up to 8 KB stays in its row as it came; compressing it would cost as much as all the rest.
 comment on table public.billing_events is 'One event, on the business day it was created, with the payload as Stripe sent it. failed: kept, and tried again at next_attempt_at; sweeps counts those tries, attempts all.';
 create index billing_events_failed_idx on public.billing_events (next_attempt_at) where status = 'failed';
-create index billing_events_date_idx on public.billing_events using brin (date);
 
 create table public.subscriptions (
   external_id text not null,
@@ -66,7 +66,7 @@ create table public.subscriptions (
   synced_at timestamptz not null default now(),
   run_id uuid,
   constraint subscriptions_external_id_date_key unique (external_id, date)
-);
+) with (fillfactor = 80);
 comment on table public.subscriptions is 'A subscription''s newest version of a business day on which it changed; the latest row with date <= D is the state at the end of D. mrr: monthly value then in major units, 0 when it does not count, null when a price, discount or item (incomplete) is not known. stripe_event_id is null for a version read from the API at stripe_event_created.';
 create index subscriptions_date_idx on public.subscriptions (date);
 create index subscriptions_customer_id_idx on public.subscriptions (customer_id);
@@ -95,7 +95,7 @@ create table public.invoices (
   run_id uuid,
   constraint invoices_external_id_date_key unique (external_id, date),
   constraint invoices_external_id_key unique (external_id)
-);
+) with (fillfactor = 80);
 comment on table public.invoices is 'One invoice, on the business day it was created, in its own currency. amount_refunded: refunds of its payments.';
 create index invoices_subscription_id_idx on public.invoices (subscription_id);
 create index invoices_date_idx on public.invoices (date);
@@ -145,7 +145,7 @@ create table public.billing_objects (
   run_id uuid,
   constraint billing_objects_pkey primary key (account, livemode, type, object_id),
   constraint billing_objects_external_id_date_key unique (external_id, date)
-);
+) with (fillfactor = 80);
 comment on table public.billing_objects is 'Which version of each object is stored: of event_id, or of the API (null). deleted: gone at Stripe, an older version does not bring it back. dirty_since: the version at this time (Stripe''s clock) left a doubt that a later reading of the API clears. data: what others need of prices, products, coupons, discounts and invoice payments.';
 create index billing_objects_dirty_idx on public.billing_objects (account, type) where dirty_since is not null;
 create index billing_objects_payment_intent_idx on public.billing_objects ((data ->> 'payment_intent')) where type = 'invoice_payment';

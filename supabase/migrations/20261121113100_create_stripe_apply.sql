@@ -2,6 +2,8 @@
 -- Events arrive late, twice and out of order. `created` has whole seconds, so that it orders versions of different seconds
 -- only; within a second what changed decides, then how far the object's life had gone, and where nothing does, the
 -- object is marked dirty and read from the API.
+-- The helpers are called by stripe_apply alone and run under its settings (an empty search path, plans that are made once
+-- a connection); each setting of their own would cost every event.
 
 create function ops.stripe_key(account text, id text) returns text
 language sql immutable parallel safe
@@ -9,7 +11,7 @@ return 'stripe:' || case when account = 'default' then '' else account || ':' en
 
 -- In plpgsql, like others here that could be SQL: called once an event, its plan is kept, where SQL's is made each time.
 create function ops.business_day(at timestamptz) returns date
-language plpgsql stable parallel safe set search_path = '' as $$
+language plpgsql stable parallel safe as $$
 begin
   return (at at time zone coalesce((select s.reporting_timezone from ops.settings s), 'UTC'))::date;
 end
@@ -17,7 +19,7 @@ $$;
 
 -- Whether the object has the values of `previous`, an event's previous_attributes: of an inner object only those named.
 create function ops.has_attributes(object jsonb, previous jsonb) returns boolean
-language plpgsql immutable parallel safe set search_path = '' as $$
+language plpgsql immutable parallel safe as $$
 declare
   attribute record;
   present jsonb;
@@ -38,7 +40,7 @@ $$;
 -- 2 nobody can tell. `event` is the incoming one, of whose object (or of one inside it) this is about.
 create function ops.compare_versions(id text, event jsonb, rank bigint, deleted boolean,
   stored_event text, stored_rank bigint, stored_deleted boolean) returns integer
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable as $$
 declare
   stored jsonb := (select e.payload from public.billing_events e where e.external_id = stored_event);
   before jsonb := stored #> '{data,object}';
@@ -70,7 +72,7 @@ $$;
 -- As above for versions of any time. A reading of the API settles nothing within its second.
 create function ops.order_versions(id text, event jsonb, at timestamptz, rank bigint, deleted boolean,
   stored_event text, stored_at timestamptz, stored_rank bigint, stored_deleted boolean) returns integer
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable as $$
 begin
   if at <> stored_at then return case when at > stored_at then 1 else -1 end; end if;
   if event is null then return case when stored_event is null then 1 else -1 end; end if;
@@ -92,7 +94,7 @@ return (select coalesce(jsonb_agg(d.value -> 'id'), '[]') from jsonb_array_eleme
 
 -- Values that were unknown for want of this price, coupon or discount.
 create function ops.resolve_values(of_account text, of_livemode boolean, id text) returns void
-language plpgsql set search_path = '' as $$
+language plpgsql as $$
 begin
   update public.subscriptions s set mrr = m.net, synced_at = now()
   from public.subscriptions u
@@ -105,7 +107,7 @@ $$;
 
 -- What a subscription is worth in this version; false when that takes something that is not known yet.
 create function ops.value_subscription(s public.subscriptions, out mrr numeric, out known boolean)
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable as $$
 declare
   value record;
 begin
@@ -119,7 +121,7 @@ $$;
 
 -- Whether two versions differ in more than what one of them tells in greater detail.
 create function ops.is_other_subscription(present public.subscriptions, s public.subscriptions) returns boolean
-language plpgsql immutable set search_path = '' as $$
+language plpgsql immutable as $$
 begin
   if present.external_id is null
     or ops.discount_ids(present.discounts) <> ops.discount_ids(s.discounts)
@@ -143,7 +145,7 @@ $$;
 -- A version of a subscription into the row of its day. Each day's row has its own newest version, so that a late event of
 -- a past day changes that day and no other.
 create function ops.put_subscription(s public.subscriptions) returns void
-language plpgsql set search_path = '' as $$
+language plpgsql as $$
 begin
   insert into public.subscriptions select (s).*
   on conflict (external_id, date) do update set
@@ -165,14 +167,14 @@ $$;
 
 -- An invoice's refunds and its own versions come in transactions of their own: this lock lets each see the other's.
 create function ops.lock_stripe(account text, key text) returns void
-language plpgsql set search_path = '' as $$
+language plpgsql as $$
 begin
   perform pg_advisory_xact_lock(hashtextextended('stripe ' || account || ' ' || key, 6));
 end
 $$;
 
 create function ops.refresh_refunded(of_account text, of_invoice text) returns void
-language plpgsql set search_path = '' as $$
+language plpgsql as $$
 begin
   perform ops.lock_stripe(of_account, 'invoice:' || of_invoice);
   update public.invoices i set amount_refunded = r.amount, synced_at = now()
@@ -185,7 +187,7 @@ $$;
 -- A payment into its row, and what it ties together: refunds and disputes learn customer and invoice of their charge,
 -- charges their invoice (until 2025-03-31 they name it, since then an invoice payment does), whichever comes first.
 create function ops.put_payment(p public.payments) returns void
-language plpgsql set search_path = '' as $$
+language plpgsql as $$
 declare
   charge public.payments;
   linked record;
@@ -229,7 +231,7 @@ $$;
 
 -- One version of one object. Says processed, stale, duplicate or unchanged.
 create function ops.apply_version(change jsonb, version jsonb, rows jsonb) returns text
-language plpgsql set search_path = '' as $$
+language plpgsql as $$
 declare
   event jsonb := nullif(change -> 'event', 'null');
   in_account text := change ->> 'account';
@@ -437,7 +439,7 @@ $$;
 -- or failed (asked to keep an event that could not be mapped).
 -- The object's lock comes first: a caller that waits for it holds nothing yet. What belongs to one payment has one lock.
 create function public.stripe_apply(change jsonb) returns text
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan as $$
 declare
   event jsonb;
   version jsonb;

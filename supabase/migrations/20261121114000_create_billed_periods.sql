@@ -30,6 +30,7 @@ comment on table ops.billed_periods is 'Invoice lines that bill a period of a su
 create index billed_periods_of_subscription on ops.billed_periods (account, livemode, subscription_id, starts_at);
 create index billed_periods_pending on ops.billed_periods (account, livemode, subscription_id) where pending;
 alter table ops.billed_periods enable row level security;
+grant select, insert, update, delete on ops.billed_periods to service_role;
 create index subscriptions_reconstructed on public.subscriptions (external_id, date) where reconstructed;
 
 -- Keeps the periods of one invoice: those that it no longer bills go. True when anything changed.

@@ -71,7 +71,7 @@ $$;
 -- Rebuilds the reconstructed rows (source `invoices`) of subscriptions of which something new was billed, so many at a time:
 -- how many they were (0: none is left), and how many rows changed. A row stands on the business day on which a period begins, or changes in its middle, with the
 -- items billed for that instant; on the day it ended, a canceled one. Rows that Stripe told are never touched.
-create function public.rebuild_subscriptions(of_account text, of_livemode boolean, most integer, in_run uuid,
+create function ops.rebuild_subscriptions(of_account text, of_livemode boolean, most integer, in_run uuid,
   out subscriptions integer, out changed integer)
 language plpgsql set search_path = '' as $$
 declare
@@ -201,57 +201,102 @@ begin
 end
 $$;
 
--- Where no invoice tells of the time before the first row that Stripe told: the period that it is in began with the same
--- items, unless an event of that day says otherwise. Returns how many rows (source `api`) were added.
-create function public.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid) returns integer
+-- One row of the past that is taken from a row that is known: as that one, from an instant on.
+create function ops.put_past(known public.subscriptions, began_at timestamptz, new_status text, in_run uuid) returns integer
+language plpgsql set search_path = '' as $$
+declare
+  tried boolean := coalesce(new_status = 'active' and began_at >= known.trial_start and began_at < known.trial_end, false);
+  past public.subscriptions := known;
+begin
+  past.date := ops.business_day(began_at);
+  past.status := case when tried then 'trialing' else new_status end;
+  past.trial_start := case when tried then known.trial_start end;
+  past.trial_end := case when tried then known.trial_end end;
+  past.current_period_start := began_at;
+  past.current_period_end := case when began_at = known.current_period_start then known.current_period_end else known.current_period_start end;
+  past.cancel_at := null;
+  past.cancel_at_period_end := false;
+  past.pause_behavior := null;
+  if new_status = 'active' then
+    past.canceled_at := null;
+    past.ended_at := null;
+    past.cancellation_reason := null;
+  end if;
+  past.mrr := ops.value_at(past.status, past.trial_end, past.items, past.discounts, past.account, past.livemode, began_at);
+  past.stripe_event_id := null;
+  past.stripe_event_created := began_at;
+  past.source := 'api';
+  past.rank := null;
+  past.reconstructed := true;
+  past.synced_at := clock_timestamp();
+  past.run_id := in_run;
+  insert into public.subscriptions select (past).* on conflict (external_id, date) do nothing;
+  return case when found then 1 else 0 end;
+end
+$$;
+
+-- Where no invoice that was read tells of the time before the first row of a subscription, what is certain or next to it
+-- (rows of source `api`); returns how many were added. From the first row that Stripe told: its period began with the same
+-- items, unless an event of that day says otherwise; a canceled one was active until it ended. And a subscription that is
+-- older than the days that were read was there on the first of them: in the period before its first row it was like that.
+create function ops.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid) returns integer
 language plpgsql set search_path = '' as $$
 declare
   added integer;
+  more integer;
+  first_day date := (select min(c.day) from ops.coverage c where c.source = 'stripe' and c.account_id = of_account and c.stream = 'events');
 begin
   with first as materialized (
-    select distinct on (s.external_id) s.* from public.subscriptions s
+    select distinct on (s.external_id) s as row, s.external_id, s.date, s.status, s.stripe_event_id, s.ended_at, s.pause_behavior,
+      greatest(s.current_period_start, s.started_at, s.created_at) as period_start, greatest(s.started_at, s.created_at) as created_at
+    from public.subscriptions s
     where s.account = of_account and s.livemode = of_livemode and not s.reconstructed
     order by s.external_id, s.date
   ), opened as (
-    select e.object_id, bool_and(k.same) as same, min(k.began_at) as began_at
+    select f.external_id, bool_and(k.same) as same, min(k.began_at) as began_at
     from first f
     join public.billing_events e on e.account = of_account and ops.stripe_key(of_account, e.object_id) = f.external_id
       and e.date = f.date and e.type like 'customer.subscription.%'
     cross join lateral ops.kept_worth(e.payload) k
     where f.stripe_event_id is not null
-    group by e.object_id
-  ), began as (
-    select f.*, greatest(coalesce(o.began_at, f.current_period_start), f.started_at, f.created_at) as began_at
-    from first f left join opened o on ops.stripe_key(of_account, o.object_id) = f.external_id
+    group by f.external_id
+  ), past as (
+    select f.row, f.external_id, greatest(o.began_at, f.created_at, case when o.began_at is null then f.period_start end) as began_at, f.date as until, 'active' as status
+    from first f left join opened o on o.external_id = f.external_id
     where f.status in ('active', 'past_due', 'trialing') and coalesce(f.pause_behavior, 'keep_as_draft') = 'keep_as_draft'
       and coalesce(o.same, f.stripe_event_id is null)
-  ), written as (
-    insert into public.subscriptions (external_id, date, account, livemode, customer_id, status, currency, mrr, quantity, product_id, price_id,
-      interval, interval_count, created_at, started_at, trial_start, trial_end, current_period_start, current_period_end,
-      items, discounts, incomplete, stripe_event_created, source, reconstructed, run_id)
-    select b.external_id, ops.business_day(b.began_at), of_account, of_livemode, b.customer_id, w.status, b.currency,
-      ops.value_at(w.status, w.trial_end, b.items, b.discounts, of_account, of_livemode, b.began_at),
-      b.quantity, b.product_id, b.price_id, b.interval, b.interval_count, b.created_at, b.started_at, w.trial_start, w.trial_end,
-      b.began_at, b.current_period_end, b.items, b.discounts, b.incomplete, b.began_at, 'api', true, in_run
-    from began b
-    cross join lateral (
-      select case when t.tried then 'trialing' else 'active' end as status,
-        case when t.tried then b.trial_start end as trial_start, case when t.tried then b.trial_end end as trial_end
-      from (select coalesce(b.began_at >= b.trial_start and b.began_at < b.trial_end, false) as tried) t
-    ) w
-    where ops.business_day(b.began_at) < b.date
-      and not exists (select 1 from public.subscriptions s where s.external_id = b.external_id and s.reconstructed
-        and s.date >= ops.business_day(b.began_at) - 1)
-    on conflict (external_id, date) do nothing
-    returning 1
+    union all
+    select f.row, f.external_id, f.period_start, ops.business_day(f.ended_at), 'active' from first f
+    where f.status = 'canceled' and f.stripe_event_id is null and ops.business_day(f.ended_at) between first_day and f.date - 1
+    union all
+    select f.row, f.external_id, f.ended_at, f.date, 'canceled' from first f
+    where f.status = 'canceled' and f.stripe_event_id is null and ops.business_day(f.ended_at) between first_day and f.date - 1
   )
-  select count(*) from written into added;
-  return added;
+  select coalesce(sum(ops.put_past(p.row, p.began_at, p.status, in_run)), 0) into added
+  from past p
+  where ops.business_day(p.began_at) < p.until
+    and not exists (select 1 from public.subscriptions s where s.external_id = p.external_id and s.reconstructed
+      and s.date >= ops.business_day(p.began_at) - 1);
+
+  with first as materialized (
+    select distinct on (s.external_id) s as row, s.date, s.status, s.items, ops.business_day(greatest(s.started_at, s.created_at)) as created_on,
+      greatest(s.started_at, s.created_at, coalesce(s.current_period_start, s.stripe_event_created)
+        - make_interval(days => case s.interval when 'day' then s.interval_count when 'week' then 7 * s.interval_count else 0 end,
+          months => case s.interval when 'month' then s.interval_count when 'year' then 12 * s.interval_count else 0 end)) as began_at
+    from public.subscriptions s
+    where s.account = of_account and s.livemode = of_livemode
+    order by s.external_id, s.date
+  )
+  select coalesce(sum(ops.put_past(f.row, f.began_at, 'active', in_run)), 0) into more
+  from first f
+  where f.status in ('active', 'past_due', 'trialing') and f.items <> '[]' and f.created_on < first_day and f.date > first_day
+    and ops.business_day(f.began_at) <= first_day;
+  return added + more;
 end
 $$;
 
 -- Reconstructed rows of days that Stripe tells of after all (a late event): they go. Returns how many.
-create function public.drop_overtaken_subscriptions() returns integer
+create function ops.drop_overtaken_subscriptions() returns integer
 language plpgsql set search_path = '' as $$
 declare
   dropped integer;
@@ -265,7 +310,7 @@ end
 $$;
 
 -- One record of a list or an event: what stripe_apply makes of it, and what it bills.
-create function public.stripe_load(change jsonb) returns text
+create function ops.stripe_load(change jsonb) returns text
 language plpgsql set search_path = '' as $$
 declare
   result text := public.stripe_apply(change - 'billed');
@@ -278,7 +323,31 @@ begin
 end
 $$;
 
-revoke execute on function ops.keep_billed_periods(text, boolean, text, jsonb), ops.billed_price(ops.billed_periods), ops.billed_item_discounts(ops.billed_periods),
-  ops.billed_discounts(ops.billed_periods), ops.value_at(text, timestamptz, jsonb, jsonb, text, boolean, timestamptz), ops.item_amounts(jsonb),
-  ops.kept_worth(jsonb), public.rebuild_subscriptions(text, boolean, integer, uuid), public.extend_subscriptions(text, boolean, uuid), public.drop_overtaken_subscriptions(),
-  public.stripe_load(jsonb) from public, anon, authenticated;
+revoke execute on function
+  ops.keep_billed_periods(text, boolean, text, jsonb),
+  ops.billed_price(ops.billed_periods),
+  ops.billed_item_discounts(ops.billed_periods),
+  ops.billed_discounts(ops.billed_periods),
+  ops.value_at(text, timestamptz, jsonb, jsonb, text, boolean, timestamptz),
+  ops.item_amounts(jsonb),
+  ops.kept_worth(jsonb),
+  ops.put_past(public.subscriptions, timestamptz, text, uuid),
+  ops.rebuild_subscriptions(text, boolean, integer, uuid),
+  ops.extend_subscriptions(text, boolean, uuid),
+  ops.drop_overtaken_subscriptions(),
+  ops.stripe_load(jsonb)
+  from public, anon, authenticated;
+grant execute on function
+  ops.keep_billed_periods(text, boolean, text, jsonb),
+  ops.billed_price(ops.billed_periods),
+  ops.billed_item_discounts(ops.billed_periods),
+  ops.billed_discounts(ops.billed_periods),
+  ops.value_at(text, timestamptz, jsonb, jsonb, text, boolean, timestamptz),
+  ops.item_amounts(jsonb),
+  ops.kept_worth(jsonb),
+  ops.put_past(public.subscriptions, timestamptz, text, uuid),
+  ops.rebuild_subscriptions(text, boolean, integer, uuid),
+  ops.extend_subscriptions(text, boolean, uuid),
+  ops.drop_overtaken_subscriptions(),
+  ops.stripe_load(jsonb)
+  to service_role;

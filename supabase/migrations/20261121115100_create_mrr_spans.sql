@@ -97,6 +97,8 @@ end;
 revoke execute on function ops.value_bounds(jsonb, jsonb, text, boolean) from public, anon, authenticated;
 grant execute on function ops.value_bounds(jsonb, jsonb, text, boolean) to service_role;
 
+comment on column ops.missing_rates.currency is 'XXX (no currency): what is left out lacks a price, not a rate.';
+
 -- metric_range: of a snapshot the last day counts alone, with its own parts and its own status.
 create or replace function public.metric_range(metric text, "from" date, "to" date, grain text)
 returns table (

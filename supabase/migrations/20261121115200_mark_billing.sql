@@ -4,8 +4,8 @@
 
 alter table ops.dirty_marks drop constraint dirty_marks_kind_check;
 alter table ops.dirty_marks add constraint dirty_marks_kind_check
-  check (kind in ('day', 'customer', 'order', 'refund', 'rate', 'user', 'subscription', 'subscriber'));
-comment on table ops.dirty_marks is 'What changed since metrics were computed. day: that day; customer (key shop/customer id; day and until of the changed orders, at: the earliest processed_at among them): the days of its orders when its first order may be another, and its cohort; order (key external_id): the days of its refunds; refund (key external_id of the order, day to until of the changed refunds): the order''s day and its customer''s cohort; rate (key currency, * for all; day to until): days with facts that need it; user (key user_id, event; day and until of the changed events, at: the earliest occurred_at among them): what follows from when this user did this event; subscription (key external_id): the days on which it turns out to be worth something else; subscriber (key Stripe customer id): the same for its subscriptions.';
+  check (kind in ('day', 'customer', 'order', 'refund', 'rate', 'user', 'subscription', 'subscriber', 'reference'));
+comment on table ops.dirty_marks is 'What changed since metrics were computed. day: that day; customer (key shop/customer id; day and until of the changed orders, at: the earliest processed_at among them): the days of its orders when its first order may be another, and its cohort; order (key external_id): the days of its refunds; refund (key external_id of the order, day to until of the changed refunds): the order''s day and its customer''s cohort; rate (key currency, * for all; day to until): days with facts that need it; user (key user_id, event; day and until of the changed events, at: the earliest occurred_at among them): what follows from when this user did this event; subscription (key external_id): the days on which it turns out to be worth something else; subscriber (key Stripe customer id), reference (key of a price, discount or coupon): the same for the subscriptions that it is of.';
 
 -- What a subscription's change touches is found by comparing its spans before and after, when metrics run.
 create function ops.mark_subscription() returns trigger
@@ -48,6 +48,16 @@ create function ops.mark_subscriber() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
   insert into ops.dirty_marks (kind, table_name, key) values ('subscriber', 'billing_objects', new.object_id);
+  return null;
+end
+$$;
+
+-- What an event leaves out is looked up: another answer may be another value. What was unknown until the first answer is
+-- valued anew where the answer is stored, and marked by that.
+create function ops.mark_reference() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  insert into ops.dirty_marks (kind, table_name, key) values ('reference', 'billing_objects', new.object_id);
   return null;
 end
 $$;
@@ -100,6 +110,8 @@ create trigger mark_customer_update after update on public.billing_objects for e
   when (new.type = 'customer' and (old.deleted, case when old.deleted then old.version_at end)
     is distinct from (new.deleted, case when new.deleted then new.version_at end))
   execute function ops.mark_subscriber();
+create trigger mark_reference_update after update on public.billing_objects for each row
+  when (new.type in ('price', 'coupon', 'discount') and old.data is distinct from new.data) execute function ops.mark_reference();
 
-revoke execute on function ops.mark_subscription(), ops.mark_payment(), ops.mark_invoice(), ops.mark_subscriber(), ops.mark_all_billing()
-  from public, anon, authenticated;
+revoke execute on function ops.mark_subscription(), ops.mark_payment(), ops.mark_invoice(), ops.mark_subscriber(), ops.mark_reference(),
+  ops.mark_all_billing() from public, anon, authenticated;

@@ -111,14 +111,16 @@ async function fill({ db }: Session, { people, users }: typeof LARGE): Promise<n
 
 let serial = 0;
 
-/** On each of the days late events of some who were there and of some who were not, and a few signups. */
+/** On each of the days late events of some who were there and of some who were not, others each time, and a few signups. */
 async function change({ db }: Session, from: string): Promise<void> {
   serial += 1;
   await sql`
     insert into event_user_days (external_id, date, source, distinct_id, user_id, event, count, first_at, last_at)
-    select 'posthog:u' || id || ':late' || ${serial}::int, ${from}::date + d, 'posthog', 'u' || id, 'u' || id,
-      case when id % 20 = 0 then 'signup' else 'late_event' end, 1, now(), now()
-    from generate_series(0, ${DIRTY_DAYS - 1}::int) d, generate_series(0, 1999, 10) id`.execute(db);
+    select 'posthog:u' || id || ':late', ${from}::date + d, 'posthog', 'u' || id, 'u' || id,
+      case when id / 10 % 20 = 0 then 'signup' else 'late_event' end, 1, now(), now()
+    from generate_series(0, ${DIRTY_DAYS - 1}::int) d, generate_series(${serial}::int, 1999, 10) id`.execute(
+    db,
+  );
 }
 
 function compute(session: Session, full: boolean) {

@@ -6,6 +6,7 @@ import { type Env, readConfig } from '@floyo/shared/config';
 import { ConfigError } from '@floyo/shared/errors';
 
 import { createHandler, type HandlerLog } from './handler.ts';
+import { createVerifier } from './signature.ts';
 import { createSupabaseStore } from './store-supabase.ts';
 import { webhookConfig } from './webhook-config.ts';
 
@@ -37,7 +38,7 @@ export function createEdgeHandler({
   const { secrets, livemode, target } = config;
   return createHandler({
     store: createSupabaseStore(target.supabase),
-    secrets,
+    verify: createVerifier(secrets),
     livemode,
     log: createLog(write, now),
     now,

@@ -7,8 +7,8 @@ import { Hono } from 'hono';
 import { BODY_TIMEOUT_MS, type BodyLimits, MAX_BODY_BYTES, readBody } from './body.ts';
 import type { Change } from './mapping/change.ts';
 import { encodeChange } from './mapping/encode-change.ts';
-import { type EventHead, mapEvent, readEvent } from './mapping/map-event.ts';
-import { createVerifier } from './signature.ts';
+import { type EventHead, mapHead, readEvent } from './mapping/map-event.ts';
+import type { Verify } from './signature.ts';
 import { type Applied, type EventStore, StoreError } from './store.ts';
 
 /** What the handler tells of its work; pino's logger fits. */
@@ -20,8 +20,8 @@ export interface HandlerLog {
 
 export interface HandlerOptions {
   readonly store: EventStore;
-  /** The endpoint's signing secrets: several while one is rolled. */
-  readonly secrets: readonly string[];
+  /** Checks signatures: `createVerifier` (anywhere) or `createNodeVerifier` of the endpoint's secrets. */
+  readonly verify: Verify;
   /** Events of the other mode are refused: a live endpoint of a platform gets its test events too. */
   readonly livemode: boolean;
   readonly log: HandlerLog;
@@ -50,14 +50,34 @@ class RefusedError extends Error {
   }
 }
 
+/** What a delivery is answered with. */
+export interface Reply {
+  readonly status: number;
+  readonly body: object;
+}
+
 /** The handler: `POST /webhooks/stripe` and `GET /healthz`. */
 export function createHandler(options: HandlerOptions): (request: Request) => Promise<Response> {
   const { store, log, basePath = '' } = options;
+  const limits = options.limits ?? { maxBytes: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS };
   const receive = createReceiver(options);
+
+  async function take(request: Request): Promise<Response> {
+    const signature = request.headers.get('stripe-signature');
+    const encoding = request.headers.get('content-encoding');
+    if (signature === null) return refuse(log, 400, 'signature', 'There is no Stripe-Signature');
+    if (encoding !== null && encoding !== 'identity')
+      return refuse(log, 415, 'encoding', 'The body must not be compressed');
+    const body = await readBody(request, limits);
+    if (typeof body === 'number') return refuse(log, body, 'body', REFUSED_BODY[body]);
+    const { status, body: answered } = await receive(body, signature);
+    return answer(status, answered);
+  }
+
   const app = new Hono();
   const webhook = [`${basePath}/webhooks/stripe`, ...(basePath === '' ? [] : [basePath])];
   for (const path of webhook) {
-    app.post(path, (context) => receive(context.req.raw));
+    app.post(path, (context) => take(context.req.raw));
     app.all(path, () => answer(405, { error: 'method', message: 'Events are sent with POST' }));
   }
   app.get(`${basePath}/healthz`, async () => {
@@ -79,25 +99,24 @@ export function createHandler(options: HandlerOptions): (request: Request) => Pr
   return async (request) => app.fetch(request);
 }
 
-function createReceiver(options: HandlerOptions): (request: Request) => Promise<Response> {
-  const { store, log, now, sleep, livemode } = options;
-  const limits = options.limits ?? { maxBytes: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS };
-  const verify = createVerifier(options.secrets);
+/** Takes the raw body of a delivery and its Stripe-Signature, stores the event, and says what to answer; never rejects. */
+export function createReceiver({
+  store,
+  verify,
+  livemode,
+  log,
+  now,
+  sleep,
+}: HandlerOptions): (body: Uint8Array<ArrayBuffer>, signature: string) => Promise<Reply> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
 
   /** The raw text of a delivery that Stripe signed. */
-  async function readDelivery(request: Request): Promise<string> {
-    const signature = request.headers.get('stripe-signature');
-    if (signature === null) throw new RefusedError(400, 'signature', 'There is no Stripe-Signature');
-    const encoding = request.headers.get('content-encoding');
-    if (encoding !== null && encoding !== 'identity')
-      throw new RefusedError(415, 'encoding', 'The body must not be compressed');
-    const body = await readBody(request, limits);
-    if (typeof body === 'number') throw new RefusedError(body, 'body', REFUSED_BODY[body]);
+  async function readSigned(body: Uint8Array<ArrayBuffer>, signature: string): Promise<string> {
     if (body.length === 0) throw new RefusedError(400, 'body', 'The body is empty');
     if (!(await verify(signature, body, now())))
       throw new RefusedError(400, 'signature', 'The signature is none of this endpoint, or of another time');
     try {
-      return new TextDecoder('utf-8', { fatal: true }).decode(body);
+      return decoder.decode(body);
     } catch {
       throw new RefusedError(400, 'body', 'The body is no UTF-8');
     }
@@ -118,9 +137,9 @@ function createReceiver(options: HandlerOptions): (request: Request) => Promise<
   }
 
   /** Stores the event with its state; as `failed` when that is our own failure. */
-  async function storeEvent(head: EventHead, event: unknown, raw: string): Promise<Applied> {
+  async function storeEvent(head: EventHead, raw: string): Promise<Applied> {
     try {
-      const change = mapEvent(event);
+      const change = mapHead(head);
       try {
         return await apply(encodeChange(change, raw));
       } catch (error) {
@@ -138,32 +157,40 @@ function createReceiver(options: HandlerOptions): (request: Request) => Promise<
     }
   }
 
-  return async (request) => {
+  return async (body, signature) => {
     const started = now();
     let head: EventHead | undefined;
     try {
-      const raw = await readDelivery(request);
-      const event = parse(raw);
-      head = event.head;
+      const raw = await readSigned(body, signature);
+      head = parse(raw);
       if (head.livemode !== livemode)
         throw new RefusedError(400, 'mode', `This endpoint takes ${livemode ? 'live' : 'test'} events alone`);
-      const result = await storeEvent(head, event.value, raw);
+      const result = await storeEvent(head, raw);
       const fields = { ...named(head), result, duration_ms: now() - started };
       if (result === 'failed') {
         log.error(fields, 'event kept as failed');
-        return answer(500, { error: 'failed', message: 'The event is kept and will be tried again' });
+        return {
+          status: 500,
+          body: { error: 'failed', message: 'The event is kept and will be tried again' },
+        };
       }
       log.info(fields, 'event stored');
-      return answer(200, { received: true, result });
+      return { status: 200, body: { received: true, result } };
     } catch (error) {
       if (error instanceof RefusedError) {
-        log.warn({ reason: error.reason, status: error.status, ...named(head) }, 'delivery refused');
-        return answer(error.status, { error: error.reason, message: error.message });
+        const { status, reason, message } = error;
+        log.warn({ reason, status, ...named(head) }, 'delivery refused');
+        return { status, body: { error: reason, message } };
       }
       log.error({ ...named(head), error: describe(error), duration_ms: now() - started }, 'event not stored');
-      return answer(500, { error: 'store', message: 'The event was not stored' });
+      return { status: 500, body: { error: 'store', message: 'The event was not stored' } };
     }
   };
+}
+
+function refuse(log: HandlerLog, status: Refusal, reason: string, message: string): Response {
+  log.warn({ reason, status }, 'delivery refused');
+  return answer(status, { error: reason, message });
 }
 
 const REFUSED_BODY = {
@@ -172,10 +199,9 @@ const REFUSED_BODY = {
   413: 'The body is larger than any event',
 };
 
-function parse(raw: string): { value: unknown; head: EventHead } {
+function parse(raw: string): EventHead {
   try {
-    const value: unknown = JSON.parse(raw);
-    return { value, head: readEvent(value) };
+    return readEvent(JSON.parse(raw));
   } catch (error) {
     throw new RefusedError(
       400,

@@ -4,17 +4,20 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { readConfig, secretValues } from '@floyo/shared/config';
-import { connect, openPool } from '@floyo/shared/db';
+import { connect, openPool, type Session } from '@floyo/shared/db';
 import { ConfigError } from '@floyo/shared/errors';
 import { createLogger } from '@floyo/shared/log';
 import { repositoryRoot } from '@floyo/shared/paths';
 import { createRedactor } from '@floyo/shared/redact';
 
+import { stripeConfig } from './config.ts';
 import { createHandler } from './handler.ts';
 import { startServer } from './server.ts';
+import { createNodeVerifier } from './signature-node.ts';
 import { type EventStore, StoreError } from './store.ts';
 import { createPgStore } from './store-pg.ts';
 import { createSupabaseStore } from './store-supabase.ts';
+import { rereadInDoubt } from './stripe/in-doubt.ts';
 import { sweepFailed } from './sweep.ts';
 import { webhookConfig } from './webhook-config.ts';
 
@@ -50,7 +53,7 @@ async function main(): Promise<void> {
   await requireSchema(store, log);
   const handler = createHandler({
     store,
-    secrets: config.secrets,
+    verify: createNodeVerifier(config.secrets),
     livemode: config.livemode,
     log,
     now: Date.now,
@@ -83,7 +86,22 @@ async function requireSchema(store: EventStore, log: Log): Promise<void> {
   }
 }
 
-/** Failed events are tried again as they come due; on the edge the scheduled run does it. */
+/** Objects that events left in doubt are read from the API. Stripe being away is told, and no reason to stop. */
+async function reread(session: Session, log: Log): Promise<void> {
+  const key = readConfig(stripeConfig, process.env);
+  if (key === undefined) return;
+  try {
+    const { read, gone, failures } = await rereadInDoubt({ session, key, signal: stop.signal });
+    if (read > 0) log.info({ read, gone }, 'objects in doubt read again');
+    for (const failure of failures)
+      log.warn({ error: failure.message }, 'objects in doubt could not be read');
+  } catch (error) {
+    if (stop.signal.aborted) return;
+    log.warn({ error: String(error) }, 'objects in doubt could not be read');
+  }
+}
+
+/** Failed events are tried again as they come due, doubts settled; on the edge the scheduled run does it. */
 async function sweepUntilStopped(url: string, log: Log): Promise<void> {
   while (!stop.signal.aborted) {
     try {
@@ -95,6 +113,7 @@ async function sweepUntilStopped(url: string, log: Log): Promise<void> {
             { tried: retried.length, failed: retried.filter(({ status }) => status === 'failed').length },
             'failed events tried again',
           );
+        await reread(session, log);
       } finally {
         await session.end();
       }

@@ -21,7 +21,7 @@ export async function startServer(
   handler: (request: Request) => Promise<Response>,
   port: number,
 ): Promise<WebhookServer> {
-  const listener = getRequestListener(handler, { overrideGlobalObjects: false });
+  const listener = getRequestListener(handler);
   const server = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,

@@ -1,6 +1,6 @@
 /**
- * Stripe's signature of a delivery, checked with WebCrypto alone, so that Node and the edge run the same code.
- * https://docs.stripe.com/webhooks#verify-manually
+ * Stripe's signature of a delivery. https://docs.stripe.com/webhooks#verify-manually
+ * WebCrypto computes it wherever the handler runs; Node's own is quicker there (`signature-node.ts`).
  */
 
 /** What a delivery may differ from now, in either direction; each retry is signed anew. */
@@ -9,7 +9,11 @@ export const TOLERANCE_SECONDS = 300;
 const MAX_SIGNATURES = 8;
 
 /** Verifies `Stripe-Signature: t=<seconds>,v1=<hex>[,v1=<hex>…]` over the raw body. */
-export type Verify = (header: string, body: Uint8Array<ArrayBuffer>, nowMs: number) => Promise<boolean>;
+export type Verify = (
+  header: string,
+  body: Uint8Array<ArrayBuffer>,
+  nowMs: number,
+) => boolean | Promise<boolean>;
 
 /** A verifier for the secrets of one endpoint: any of them counts. Keys are made once. */
 export function createVerifier(secrets: readonly string[]): Verify {
@@ -23,10 +27,9 @@ export function createVerifier(secrets: readonly string[]): Verify {
   );
   keys.catch(() => undefined);
   return async (header, body, nowMs) => {
-    const parsed = parseHeader(header);
-    if (parsed === undefined || Math.abs(nowMs / 1000 - Number(parsed.time)) > TOLERANCE_SECONDS)
-      return false;
-    const prefix = encoder.encode(`${parsed.time}.`);
+    const parsed = parseSignature(header, nowMs);
+    if (parsed === undefined) return false;
+    const prefix = encoder.encode(parsed.prefix);
     const signed = new Uint8Array(prefix.length + body.length);
     signed.set(prefix);
     signed.set(body, prefix.length);
@@ -38,16 +41,23 @@ export function createVerifier(secrets: readonly string[]): Verify {
   };
 }
 
-/** Undefined for a header that no delivery has: two times (a header sent twice), none, or too many signatures. */
-function parseHeader(header: string): { time: string; signatures: Uint8Array<ArrayBuffer>[] } | undefined {
+export interface ParsedSignature {
+  /** What is signed before the body. */
+  readonly prefix: string;
+  readonly signatures: readonly Uint8Array<ArrayBuffer>[];
+}
+
+/** Undefined for a header that no delivery of now has: two times (a header sent twice), none, too many signatures. */
+export function parseSignature(header: string, nowMs: number): ParsedSignature | undefined {
   const parts = header.split(',').map((part) => part.trim().split('='));
   const times = parts.filter(([name]) => name === 't');
   // Other schemes (v0) are of no worth: whoever could choose the scheme would choose the weakest.
-  const signatures = parts.filter(([name]) => name === 'v1').map(([, value = '']) => fromHex(value));
+  const values = parts.filter(([name]) => name === 'v1').map(([, value = '']) => value);
   const time = times[0]?.[1] ?? '';
-  if (times.length !== 1 || !/^\d{1,12}$/.test(time) || signatures.length > MAX_SIGNATURES) return undefined;
-  const known = signatures.filter((signature) => signature !== undefined);
-  return known.length === 0 ? undefined : { time, signatures: known };
+  if (times.length !== 1 || !/^\d{1,12}$/.test(time) || values.length > MAX_SIGNATURES) return undefined;
+  if (Math.abs(nowMs / 1000 - Number(time)) > TOLERANCE_SECONDS) return undefined;
+  const signatures = values.flatMap((value) => fromHex(value) ?? []);
+  return signatures.length === 0 ? undefined : { prefix: `${time}.`, signatures };
 }
 
 function fromHex(text: string): Uint8Array<ArrayBuffer> | undefined {

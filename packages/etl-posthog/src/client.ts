@@ -21,7 +21,7 @@ const TIMEOUT_MS = 60_000;
 export const MAX_LIMIT = 50_000;
 
 /** What a query's placeholders stand for. */
-export type Values = Readonly<Record<string, string | readonly string[]>>;
+export type Values = Readonly<Record<string, string | number | readonly string[]>>;
 
 export interface Query {
   /** Shown in PostHog's query log. */

@@ -40,14 +40,18 @@ const errorsOf = (results: Awaited<ReturnType<typeof again>>) =>
 const tooLarge = (path: string, value: object) =>
   bench.sandbox.faults.add({ vendor: 'posthog', kind: 'too_large', times: -1, path, value });
 
-it('what is too much is halved: days, parts of a day, rows; nothing is lost', async () => {
+it('what is too much is halved: days, parts of a day, people; nothing is lost', async () => {
+  const { asked } = bench.sandbox.posthog;
+  asked.length = 0;
   await sql`truncate events, event_user_days, ops.coverage, ops.source_days`.execute(bench.session.db);
   tooLarge('events pull', { maxHours: 5 });
-  tooLarge('user days pull', { maxRows: 400 });
+  tooLarge('user days pull', { maxGroups: 150, status: 513 });
   tooLarge('reconcile', { maxHours: 48 });
   const results = await again();
   expect(results.map(({ status }) => status)).toEqual(['succeeded', 'succeeded']);
   expect(await bench.digest()).toBe(whole);
+  const parts = new Set(asked.map(({ values }) => values['parts']));
+  expect(parts, 'the day with 700 in an instant').toContain(4);
 });
 
 it('pages end in the middle of an instant, and nothing is lost', async () => {

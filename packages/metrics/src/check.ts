@@ -92,14 +92,14 @@ export async function checkRecentDays(
       (select count(*)::int from ${sql.ref(stage)}) as rows, (select count(*)::int from metric_mismatches) as mismatches`.execute(
     trx,
   );
-  const spans = await findWrongSpans(trx, today);
   const { rows: examples } = await sql<Mismatch>`
     select external_id, date, stored, computed from metric_mismatches order by date, external_id limit ${NAMED}`.execute(
     trx,
   );
   const remembered = await checkProductDays(trx, { from, to: addDays(today, 1) });
   const { days = 0, rows: compared = 0 } = rows[0] ?? {};
-  const mismatches = (rows[0]?.mismatches ?? 0) + remembered.length;
+  const spans = await findWrongSpans(trx, today, (rows[0]?.mismatches ?? 0) > 0);
+  const mismatches = (rows[0]?.mismatches ?? 0) + remembered.length + spans.length;
   const memory = await recall(trx, STATE);
   await remember(trx, STATE, { day: today, at: options.now, mismatches }, memory?.version ?? 0);
   const named = remembered.map(({ table, day, rows: count }) => ({
@@ -108,5 +108,5 @@ export async function checkRecentDays(
     stored: `different in ${count} rows`,
     computed: 'as the events say',
   }));
-  return { days, rows: compared, mismatches, examples: [...named, ...examples].slice(0, NAMED) };
+  return { days, rows: compared, mismatches, examples: [...named, ...spans, ...examples].slice(0, NAMED) };
 }

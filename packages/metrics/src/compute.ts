@@ -95,16 +95,19 @@ export async function stageMetrics(
     readonly computedAt: string;
   },
 ): Promise<void> {
-  const formulas = Object.entries(options.metrics).map(([name, metric]) => ({
-    name: sql.lit(name),
-    ...formulaToSql(metric.formula),
-  }));
+  const { rows: due } = await sql<{ metric: string }>`
+    select distinct l.metric from metric_due d join metric_list l on l.needs = d.needs`.execute(trx);
+  const wanted = new Set(due.map(({ metric }) => metric));
+  const formulas = Object.entries(options.metrics)
+    .filter(([name]) => wanted.has(name))
+    .map(([name, metric]) => ({ name: sql.lit(name), ...formulaToSql(metric.formula) }));
   const column = (key: 'name' | 'value' | 'numerator' | 'denominator') =>
     sql`array[${sql.join(formulas.map((formula) => formula[key]))}]`;
   await sql`
     create temp table metric_facts on commit drop as
     with ${sql.join(options.groups.map(sumGroup))} ${joinGroups(options.groups)}`.execute(trx);
   await sql`analyze metric_facts`.execute(trx);
+  if (formulas.length === 0) return;
   await sql`
     insert into ${sql.ref(options.stage)}
       (external_id, date, metric, dimensions, value, numerator, denominator, unit, status, computed_at)

@@ -5,7 +5,7 @@
  *                       fact groups (metric_need_groups) and converted groups (metric_need_rates)
  *   metric_source_days  a day, area and source ('' for all of them): covered, lacking an account, settled; also over the
  *                       days ahead and back that a metric looks at (within, back)
- *   metric_unripe       days of a fact group that are not mature yet though the metric's own days are over
+ *   metric_unripe       a day and a need that is not mature yet though the metric's own days are over
  *   metric_statuses     a day, source and need: status by coverage alone, mature, and which parts are known
  */
 import { type RawBuilder, sql } from 'kysely';
@@ -150,7 +150,8 @@ async function coverHistory(trx: Transaction<Database>): Promise<void> {
 async function listUnripe(trx: Transaction<Database>, { today }: ExpectOptions): Promise<void> {
   await sql`
     create temp table metric_unripe on commit drop as
-    select distinct started_on as day, 'trials'::text as facts from ops.trials where ends_on + 14 >= ${today}::date`.execute(
+    select distinct t.started_on as day, g.needs
+    from ops.trials t join metric_need_groups g on g.facts = 'trials' where t.ends_on + 14 >= ${today}::date`.execute(
     trx,
   );
 }
@@ -193,8 +194,7 @@ export async function expectStatuses(
   days: string,
   { today }: Pick<ExpectOptions, 'today'>,
 ): Promise<void> {
-  const ripe = sql`not exists (
-      select 1 from metric_unripe u join metric_need_groups g on g.facts = u.facts where u.day = s.day and g.needs = n.needs)`;
+  const ripe = sql`bool_and(u.day is null)`;
   const mature = sql`((min(n.maturity_days) = 0 or s.day + min(n.maturity_days) < ${today}::date) and ${ripe})`;
   await sql`
     create temp table metric_statuses on commit drop as
@@ -206,6 +206,7 @@ export async function expectStatuses(
       ${mature} and coalesce(bool_and(s.covered) filter (where n.is_right), false) as right_known
     from metric_need_areas n
     join metric_source_days s on s.area = n.area and s.within = n.within and s.back = n.back and (s.source = '' or n.by_source)
+    left join metric_unripe u on u.day = s.day and u.needs = n.needs
     where s.day in (select day from ${sql.ref(days)})
     group by s.day, s.source, n.needs
     having count(*) = min(n.size)`.execute(trx);

@@ -11,7 +11,7 @@ import { type Definition, listDefinitions } from './definitions.ts';
 import { listDaysToRead } from './due-days.ts';
 import { listGroupTables, readMarks } from './due-groups.ts';
 import { expectStatuses, type NeededAccount, readNeeds } from './expected.ts';
-import { AREAS } from './facts/define.ts';
+import { AREAS, UNPRICED } from './facts/define.ts';
 import { deriveMetric, describeFormula, factsOf } from './formula.ts';
 import { refreshProductDays } from './product/days.ts';
 import { METRICS } from './registry.ts';
@@ -285,7 +285,7 @@ async function readRates(trx: Transaction<Database>, reporting: string): Promise
     select r.currency, r.day, r.rate,
       (select max(f.date) from public.fx_rates f where f.date between r.day - 7 and r.day
         and f.quote = case r.currency when 'EUR' then ${reporting} else r.currency end) as published
-    from metric_rates r where r.currency <> ${reporting}
+    from metric_rates r where r.currency not in (${reporting}, ${UNPRICED})
     order by r.currency, r.day limit ${RATES_SHOWN}`.execute(trx);
   return rows;
 }

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { createWorld, META, TIKTOK, type World } from './testing/world.ts';
+import { createWorld, META, POSTHOG, TIKTOK, type World } from './testing/world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -139,4 +139,25 @@ test('a refund without an instant keeps its day, and is told', async () => {
     '1 refunds keep the day of the former time zone: when they were processed is not stored',
   );
   expect(await dates('refunds')).toEqual(['2026-03-04', '2026-03-04']);
+});
+
+test('days of events were counted by the vendor: they are unknown until they are read again, and that is told', async () => {
+  await world.months('2026-02-01', '2026-03-31');
+  await world.cover([POSTHOG], '2026-02-01', '2026-03-10');
+  await world.did('ann', 'page_viewed', '2026-03-01');
+  await world.run({ accounts: [POSTHOG] });
+  expect(await world.value('dau', '2026-03-01')).toBe(1);
+  const { warnings } = await world.run({ accounts: [POSTHOG], reporting: HONOLULU, rezone: true });
+  expect(warnings).toMatchObject([
+    {
+      severity: 'P2',
+      advice: expect.stringContaining('--source posthog --from 2026-02-01 --to 2026-03-10') as unknown,
+    },
+  ]);
+  // Read again: by the days of Honolulu.
+  await world.cover([POSTHOG], '2026-02-28', '2026-03-10');
+  await world.query(`update event_user_days set date = '2026-02-28'`);
+  await world.run({ accounts: [POSTHOG], reporting: HONOLULU });
+  expect(await world.value('dau', '2026-02-28')).toBe(1);
+  expect(await world.value('dau', '2026-03-01')).toBe(0);
 });

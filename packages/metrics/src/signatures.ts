@@ -40,7 +40,7 @@ export async function rememberDays(trx: Transaction<Database>, options: Clock): 
 /** Everything that metric_statuses and expectedRows are made of, as a digest a day. */
 function signatures({ today }: Clock, only: RawBuilder<unknown> = sql``): RawBuilder<unknown> {
   return sql`
-    select s.day, md5(concat_ws('/', s.said, r.registry, m.missing, u.facts, (
+    select s.day, md5(concat_ws('/', s.said, r.registry, m.missing, u.needs, (
       select string_agg(case when s.day + n.maturity_days < ${today}::date then n.maturity_days::text end, ',' order by n.maturity_days)
       from (select distinct maturity_days from metric_needs) n
     ))) as signature
@@ -57,6 +57,6 @@ function signatures({ today }: Clock, only: RawBuilder<unknown> = sql``): RawBui
       from ops.missing_rates group by day
     ) m on m.day = s.day
     left join (
-      select day, string_agg(facts, ' ' order by facts) as facts from metric_unripe group by day
+      select day, string_agg(needs::text, ' ' order by needs) as needs from metric_unripe group by day
     ) u on u.day = s.day`;
 }

@@ -59,6 +59,7 @@ export async function computeMetrics(
       rows_deleted: outcome.deleted,
       metadata: {
         days: outcome.days,
+        experiments: outcome.experiments,
         revisions: outcome.revisions,
         unpriced: outcome.unpriced,
         check: outcome.check,

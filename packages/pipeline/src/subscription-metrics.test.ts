@@ -18,11 +18,11 @@ import { mrrOf } from '@floyo/sandbox/stripe/truth';
 import { addDays } from '@floyo/shared/window';
 
 const FROM = '2025-01-01';
-const TO = '2025-12-31';
+const TO = '2025-09-30';
 
 const lives = makeLives({
   seed: 6,
-  customers: 60,
+  customers: 48,
   from: `${FROM}T00:00:00Z`,
   to: `${TO}T23:59:59Z`,
   families: FAMILIES,
@@ -107,7 +107,7 @@ test('MRR of every customer and day is that of the lives', async () => {
       day,
     ).toEqual(told([...truth].map(([name, mrr]) => [name, mrr.toString()] as const)));
   }
-  expect(compared).toBeGreaterThan(5000);
+  expect(compared).toBeGreaterThan(3000);
   expect(untold.size).toBeLessThan(5);
 });
 

@@ -82,6 +82,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   app.route('/shopify', createShopifyServer(context, shop));
   app.route('/posthog', posthog.app);
   app.route('/stripe', stripe.app);
+  // Stripe's own SDK takes a host and a port, and no path before /v1.
+  app.get('/v1/*', (c) => stripe.app.fetch(c.req.raw, c.env));
 
   const server = createAdaptorServer({ fetch: app.fetch });
   await new Promise<void>((resolve, reject) => {

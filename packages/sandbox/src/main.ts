@@ -16,7 +16,9 @@ const optionsSchema = z.object({
 
 const program = new Command('sandbox')
   .exitOverride((stop) => process.exit(stop.exitCode === 0 ? 0 : 2))
-  .description('Local servers that speak the protocols of Meta, TikTok, Shopify and the ECB.')
+  .description(
+    'Local servers that speak the protocols of Meta, TikTok, Shopify, Stripe, PostHog and the ECB.',
+  )
   .option('--port <number>', 'port on the loopback interface, 0 for a free one', readInteger, 4400)
   .addOption(
     new Option('--now <instant>', 'an ISO instant at which the clock stands (default: the system clock)')
@@ -53,6 +55,7 @@ function describe({ url, env }: Sandbox): string {
     `# Order a fault:     curl -X POST ${url}/_sandbox/faults -d '{"vendor":"meta","kind":"throttle"}'`,
     `# Clear the faults:  curl -X DELETE ${url}/_sandbox/faults`,
     `# What was asked:    curl ${url}/_sandbox/requests`,
+    `# Deliver billing:   curl -X POST ${url}/_sandbox/stripe/deliver -d '{"url":"http://localhost:8787/webhooks/stripe"}'`,
     '',
   ].join('\n');
 }

@@ -7,6 +7,7 @@ import type { Temporal } from 'temporal-polyfill';
 import type { z } from 'zod';
 
 import type { ConfigSection } from './config.ts';
+import type { Session as DatabaseSession } from './db.ts';
 import type { Database, Json } from './db.types.ts';
 import type { PipelineError } from './errors.ts';
 import type { HttpClient } from './http.ts';
@@ -68,7 +69,7 @@ export interface ParentTable {
   readonly newerThan?: string;
   /**
    * A function of the database that takes each change of the records (`LoadRows.changes`) and decides what becomes of it,
-   * such as `public.stripe_apply`. Changes stand by themselves, so that each page commits when it is in; coverage and the
+   * such as `ops.stripe_load`. Changes stand by themselves, so that each page commits when it is in; coverage and the
    * cursor commit after the last one.
    */
   readonly applyWith?: string;
@@ -240,6 +241,7 @@ export interface Stream<Session extends Account, Raw> {
 export interface Desk {
   readonly work: 'scheduled' | 'backfill';
   readonly runId: string;
+  readonly session: DatabaseSession;
   readonly db: Kysely<Database>;
   /** A transaction of the run, which fails when the run no longer holds the lock. */
   readonly write: Write;

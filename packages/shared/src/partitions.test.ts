@@ -140,15 +140,13 @@ test('retention takes months out and drops nothing; a load of such a month puts 
   await loader.flush();
   const window = { from: '2024-01-15', to: '2024-01-16' };
   const load = () =>
-    session.db
-      .transaction()
-      .execute((trx) =>
-        loader.apply(trx, {
-          scope: { source: 'posthog' },
-          runId: test.run.ledger.runId,
-          replace: { window, keep: [] },
-        }),
-      );
+    session.db.transaction().execute((trx) =>
+      loader.apply(trx, {
+        scope: { source: 'posthog' },
+        runId: test.run.ledger.runId,
+        replace: { window, keep: [] },
+      }),
+    );
   expect(await load()).toEqual({ inserted: 1, updated: 0, unchanged: 0, deleted: 0 });
   expect(await load()).toEqual({ inserted: 0, updated: 0, unchanged: 1, deleted: 0 });
   expect(await count('events')).toBe(3);

@@ -17,7 +17,11 @@ export async function tend(job: Job, kind: Exclude<Work['kind'], 'replay'>): Pro
   };
   const today = dayOf(run.now(), calendarOf(input));
   const tended = await run.pool.use(({ session, write }) =>
-    tendStored(account, { work: kind, runId: run.ledger.runId, db: session.db, write, today, count }, io),
+    tendStored(
+      account,
+      { work: kind, runId: run.ledger.runId, session, db: session.db, write, today, count },
+      io,
+    ),
   );
   Object.assign(counts.metadata, tended.metadata);
   warnings.push(...tended.warnings);

@@ -12,9 +12,9 @@ const KNOWN =
   /^(customer\.(created|updated|deleted)|customer\.subscription\.(created|updated|deleted)|invoice\.(created|finalized|paid|payment_failed|payment_succeeded|updated|voided)|payment_intent\.\w+|charge\.(succeeded|failed|refunded|updated)|charge\.dispute\.\w+|refund\.\w+|product\.\w+|price\.\w+)$/;
 
 /** So many events of 160 lives, in the order in which they happened, in an API version that the peer reads as well. */
-export function makeEvents(count: number): string[] {
+export function makeEvents(count: number, seed: number): string[] {
   const lives = makeLives({
-    seed: 42,
+    seed,
     customers: 160,
     from: '2026-08-01T00:00:00Z',
     to: '2026-11-01T00:00:00Z',

@@ -109,7 +109,11 @@ const READABLE: ReadonlySet<ObjectType> = new Set<ObjectType>([
  * @throws NotAnEventError when it is no event; MappingError when its object is like none of any API version
  */
 export function mapEvent(event: unknown): Change {
-  const head = readEvent(event);
+  return mapHead(readEvent(event));
+}
+
+/** The same for an event whose head has been read. */
+export function mapHead(head: EventHead): Change {
   const { ledger, object, account, livemode } = head;
   const base = { account, livemode, source: 'webhook', embedded: [], references: [], rows: {} } as const;
   const ignored: Change = { ...base, event: { ...ledger, status: 'ignored' }, object: null };

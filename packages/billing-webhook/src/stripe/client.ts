@@ -8,6 +8,7 @@ import { z } from 'zod';
 
 import type { Io } from '@floyo/shared/connector';
 
+import { isLive } from '../config.ts';
 import { answeredAt, classifyReply, contractError, PAUSES, type Pauses } from './errors.ts';
 import { createListCheck } from './list-check.ts';
 import { type Pacer, pacerOf } from './pacing.ts';
@@ -76,11 +77,6 @@ export interface StripeClient {
   list(io: CallIo, path: string, parameters?: Parameters, options?: ListOptions): AsyncGenerator<Page>;
   /** One page of a list: after an object, or the first one. */
   page(io: CallIo, path: string, parameters: Parameters): Promise<Page & { readonly hasMore: boolean }>;
-}
-
-/** Whether a key is of live mode. */
-export function isLive(secretKey: string): boolean {
-  return /^(sk|rk)_live_/.test(secretKey);
 }
 
 /** How the client keeps time; what is left out is as Stripe asks. */

@@ -1,18 +1,20 @@
 /** The connector on the sandbox's Stripe: real lives of customers, against the truth that the sandbox knows. */
-import { createServer } from 'node:http';
-
-import { getRequestListener } from '@hono/node-server';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { createClock, createFaults, createRequestLog } from '@floyo/sandbox/core';
+import { startSandbox } from '@floyo/sandbox';
 import { type Lives, makeLives } from '@floyo/sandbox/stripe/lives';
 import { FAMILIES } from '@floyo/sandbox/stripe/objects';
-import { createStripeServer } from '@floyo/sandbox/stripe/server';
 import { mrrOf } from '@floyo/sandbox/stripe/truth';
+import { addDays } from '@floyo/shared/window';
 
 import { type Harness, startHarness } from './testing/harness.ts';
 
+/**
+ * What no invoice tells: a pause whose invoices are void, a subscription that is unpaid for a while, a coupon that comes or
+ * goes in the middle of a period.
+ */
+const UNTOLD = new Set(['holdsCollection', 'paysAtLast', 'allFreeForAWhile', 'discountTakenAway']);
 const NOW = '2026-11-21T12:00:00Z';
 let harness: Harness;
 let url = '';
@@ -22,18 +24,10 @@ const cleanup = new AsyncDisposableStack();
 beforeAll(async () => {
   harness = cleanup.use(await startHarness());
   lives = makeLives({ seed: 5, customers: 46, from: '2024-11-22T00:00:00Z', to: NOW, families: FAMILIES });
-  const context = { clock: createClock(NOW), faults: createFaults(5), log: createRequestLog(), seed: 5 };
-  const { app } = createStripeServer(context, { lives, limits: { perEndpoint: 10_000, total: 10_000 } });
-  const listener = getRequestListener(app.fetch);
-  const server = createServer((request, response) => void listener(request, response));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  cleanup.defer(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  url = `http://127.0.0.1:${address.port}`;
+  const limits = { perEndpoint: 10_000, total: 10_000 };
+  const sandbox = await startSandbox({ now: NOW, stripe: { lives, limits } });
+  cleanup.defer(() => sandbox.close());
+  url = sandbox.env['STRIPE_BASE_URL'] ?? '';
   await harness.reset(NOW);
 });
 afterAll(async () => cleanup.disposeAsync());
@@ -72,12 +66,20 @@ async function differences(at: string): Promise<string[]> {
     });
 }
 
-it('a first run knows every customer, and each of the last 28 days; the next one finds nothing that differs', async () => {
+it('a first run knows every customer on each of the days that it covers; the next one finds nothing that differs', async () => {
   expect(await harness.run({ url })).toMatchObject({ status: 'succeeded', rows_rejected: 0 });
   expect(trueMrr(NOW).size).toBeGreaterThan(30);
   expect(await differences(NOW)).toEqual([]);
-  for (const day of ['2026-11-20', '2026-11-12', '2026-11-04', '2026-10-25'])
-    expect(await differences(`${day}T23:59:59Z`), day).toEqual([]);
+  const days = [
+    '2026-11-20',
+    '2026-11-04',
+    '2026-10-25',
+    '2026-10-18',
+    '2026-10-09',
+    '2026-10-01',
+    '2026-09-24',
+  ];
+  for (const day of days) expect(await differences(`${day}T23:59:59Z`), day).toEqual([]);
   const { metadata } = await harness.run({ url });
   expect(metadata).toMatchObject({ drift: [], reconciled: { read_again: 0 } });
 });
@@ -87,15 +89,15 @@ it('a backfill knows two years, from invoices alone what was before the events',
     status: 'succeeded',
     rows_rejected: 0,
   });
-  const days = [
-    '2026-10-15',
-    '2026-08-30',
-    '2026-06-02',
-    '2026-03-17',
-    '2025-12-05',
-    '2025-08-21',
-    '2025-03-09',
-  ];
-  for (const day of days) expect(await differences(`${day}T23:59:59Z`), day).toEqual([]);
+  const untold: string[] = [];
+  for (let day = '2024-12-01'; day < '2026-11-20'; day = addDays(day, 13)) {
+    const found = await differences(`${day}T23:59:59Z`);
+    untold.push(...found);
+    expect(
+      found.filter((line) => !UNTOLD.has(line.split(' ')[0] ?? '')),
+      day,
+    ).toEqual([]);
+  }
+  expect(untold.length).toBeLessThan(8);
   expect(harness.warnings).toEqual([]);
 });

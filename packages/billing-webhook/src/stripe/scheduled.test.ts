@@ -4,7 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { containing } from '@floyo/shared/testing/matchers';
 
-import { type Harness, startHarness } from './testing/harness.ts';
+import { mapEvent } from '../mapping/map-event.ts';
+import { rereadInDoubt } from './in-doubt.ts';
+import { type Harness, LIVE_KEY, startHarness } from './testing/harness.ts';
 import {
   customer,
   invoice,
@@ -98,6 +100,8 @@ describe('the first run', () => {
     );
     await harness.run();
     expect(await harness.history('sub_m')).toEqual([
+      // Older than the days that are read: it was there on the first of them.
+      '2026-09-05 active 10 *',
       '2026-10-05 active 10 *',
       '2026-11-05 active 10 *',
       '2026-11-21 active 10',
@@ -209,6 +213,43 @@ describe('a run after it', () => {
       { object_id: 'cus_sub_1', deleted: true, dirty: false },
       { object_id: 'sub_1', deleted: false, dirty: false },
     ]);
+  });
+});
+
+describe('between runs', () => {
+  it('the webhook server re-reads what is in doubt', async () => {
+    const { mini, sub } = await begin();
+    await harness.run();
+    await sql`update billing_objects set dirty_since = '2026-11-21T08:00:00Z' where object_id = 'sub_1'`.execute(
+      harness.session.db,
+    );
+    mini.put(upgraded(sub));
+    const round = () =>
+      rereadInDoubt({
+        session: harness.session,
+        key: { secretKey: LIVE_KEY, baseUrl: mini.url },
+        signal: new AbortController().signal,
+      });
+    expect(await round()).toMatchObject({ read: 1, gone: 0, failures: [] });
+    expect((await harness.history('sub_1')).at(-1)).toBe('2026-11-21 active 20');
+    expect(await round()).toMatchObject({ read: 0 });
+  });
+
+  it('a failed event that nobody tried again is, by the next run', async () => {
+    const { mini, sub } = await begin();
+    await harness.run();
+    const event = mini.happen('customer.subscription.updated', upgraded(sub), '2026-11-21T08:30:00Z');
+    const change = mapEvent(event);
+    const failed = { ...change, event: { ...change.event, status: 'failed', error: 'out of order' } };
+    await sql`select public.stripe_apply(${JSON.stringify(failed)}::jsonb)`.execute(harness.session.db);
+    await sql`update billing_events set next_attempt_at = now() where status = 'failed'`.execute(
+      harness.session.db,
+    );
+    // The list does not tell it any more: what is left is the ledger's.
+    mini.remove(event.id);
+    mini.now = '2026-11-21T10:00:00Z';
+    expect((await harness.run()).metadata).toMatchObject({ retried: { tried: 1, failed: 0 } });
+    expect((await harness.history('sub_1')).at(-1)).toBe('2026-11-21 active 20');
   });
 });
 

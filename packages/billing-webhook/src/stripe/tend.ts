@@ -1,13 +1,15 @@
 /**
- * What billing looks after once it was read: rows of the past that events overtook, objects in doubt, and once a day the
- * comparison of everything with Stripe.
+ * What billing looks after once it was read: events of the webhook that failed, rows of the past that events overtook,
+ * objects in doubt, and once a day the comparison of everything with Stripe.
  */
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 
+import { retryConflicts } from '@floyo/shared/apply-loader';
 import type { Desk, Io, Tended } from '@floyo/shared/connector';
 import { PipelineError } from '@floyo/shared/errors';
 import { recall, remember } from '@floyo/shared/state';
 
+import { sweepFailed } from '../sweep.ts';
 import { reconcileBilling } from './reconcile.ts';
 import { type Reread, rereadDirty } from './reread.ts';
 import type { StripeSession } from './session.ts';
@@ -21,11 +23,21 @@ const RECONCILED = { agent: 'billing', scope: 'default/events', key: 'reconciled
 
 export async function tendBilling(session: StripeSession, desk: Desk, io: Io): Promise<Tended> {
   const { client, state } = session;
+  // Where the webhook is on the edge, nobody else tries its failures again.
+  const retried = await sweepFailed(desk.session, desk.runId);
   const known = desk.work === 'scheduled' ? await recall(desk.db, RECONCILED) : undefined;
   const isDue = desk.work === 'scheduled' && known?.value !== desk.today;
   const rebuilt = await rebuildPast(session, desk, state.isRead || isDue || desk.work === 'backfill');
   const reread = await rereadDirty({ client, io, store: createStore(desk), limit: REREADS });
   const metadata: Record<string, unknown> = {
+    ...(retried.length > 0
+      ? {
+          retried: {
+            tried: retried.length,
+            failed: retried.filter(({ status }) => status === 'failed').length,
+          },
+        }
+      : {}),
     ...(rebuilt > 0 ? { reconstructed: rebuilt } : {}),
     ...(reread.read > 0 ? { reread: { read: reread.read, gone: reread.gone, skipped: reread.skipped } } : {}),
   };
@@ -47,31 +59,27 @@ async function rebuildPast(
   everything: boolean,
 ): Promise<number> {
   const { livemode } = client;
-  const dropped = await write(async (trx) => {
-    const { rows } = await sql<{
-      rows: number;
-    }>`select public.drop_overtaken_subscriptions() as rows`.execute(trx);
-    return rows[0]?.rows ?? 0;
-  });
+  // The webhook may be at work on the same rows.
+  const call = async <T>(statement: RawBuilder<T>): Promise<T | undefined> =>
+    (await retryConflicts(() => write((trx) => statement.execute(trx)))).rows[0];
+  const dropped = await call(sql<{ rows: number }>`select ops.drop_overtaken_subscriptions() as rows`);
   let rebuilt = 0;
-  for (let left = true; left;)
-    left = await write(async (trx) => {
-      const { rows } = await sql<{ subscriptions: number; changed: number }>`
-        select * from public.rebuild_subscriptions(${account}, ${livemode}, ${REBUILT_AT_ONCE}, ${runId}::uuid)`.execute(
-        trx,
-      );
-      rebuilt += rows[0]?.changed ?? 0;
-      return (rows[0]?.subscriptions ?? 0) > 0;
-    });
-  const added = !everything
-    ? 0
-    : await write(async (trx) => {
-        const { rows } = await sql<{ rows: number }>`
-      select public.extend_subscriptions(${account}, ${livemode}, ${runId}::uuid) as rows`.execute(trx);
-        return rows[0]?.rows ?? 0;
-      });
-  count({ deleted: dropped, updated: rebuilt, inserted: added });
-  return dropped + rebuilt + added;
+  for (let left = true; left;) {
+    const part = await call(sql<{ subscriptions: number; changed: number }>`
+      select * from ops.rebuild_subscriptions(${account}, ${livemode}, ${REBUILT_AT_ONCE}, ${runId}::uuid)`);
+    rebuilt += part?.changed ?? 0;
+    left = (part?.subscriptions ?? 0) > 0;
+  }
+  const added = everything
+    ? await call(
+        sql<{
+          rows: number;
+        }>`select ops.extend_subscriptions(${account}, ${livemode}, ${runId}::uuid) as rows`,
+      )
+    : undefined;
+  const counts = { deleted: dropped?.rows ?? 0, updated: rebuilt, inserted: added?.rows ?? 0 };
+  count(counts);
+  return counts.deleted + counts.updated + counts.inserted;
 }
 
 function unreadable({ failures }: Reread): PipelineError[] {

@@ -11,6 +11,7 @@ import type { Change } from '../mapping/change.ts';
 import { encodeChange } from '../mapping/encode-change.ts';
 import { mapEvent } from '../mapping/map-event.ts';
 import { mapObject } from '../mapping/map-object.ts';
+import { createVerifier } from '../signature.ts';
 import type { EventStore } from '../store.ts';
 import { createPgStore } from '../store-pg.ts';
 import { DAY_0, type Json } from './events.ts';
@@ -70,7 +71,7 @@ export async function openTestWebhook(): Promise<TestWebhook> {
   const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const base: HandlerOptions = {
     store,
-    secrets: [SECRET],
+    verify: createVerifier([SECRET]),
     livemode: true,
     log: silent,
     now: Date.now,

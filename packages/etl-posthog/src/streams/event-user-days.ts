@@ -30,6 +30,9 @@ const userDaySchema = z.object({
 });
 export type UserDay = z.infer<typeof userDaySchema>;
 
+/** Into so many parts, by person, a day may be cut that is too large to be counted at once. */
+const MOST_PARTS = 16;
+
 const all = (): boolean => true;
 
 export const eventUserDays = defineStream<PostHogSession, UserDay>({
@@ -62,23 +65,48 @@ export const eventUserDays = defineStream<PostHogSession, UserDay>({
 async function* readDays(session: PostHogSession, window: DayWindow, io: Io): AsyncGenerator<unknown[]> {
   const isOneDay = countDays(window) === 1;
   for (const day of listDays(window))
-    for await (const page of readDay(session, day, io, isOneDay)) {
+    for await (const page of readPart(session, day, io, { of: 1, nth: 0, most: isOneDay ? MOST_PARTS : 1 })) {
       refuseOtherDays(page, { from: day, to: addDays(day, 1) });
       yield page;
     }
 }
 
-function readDay({ client }: PostHogSession, day: Day, io: Io, mayHalve: boolean): AsyncGenerator<Row[]> {
+/** The people whose id has the hash `nth` modulo `of`. */
+interface Part {
+  readonly of: number;
+  readonly nth: number;
+  /** Of several days none is cut into parts: the runner asks for fewer first. */
+  readonly most: number;
+}
+
+/** A part that is too large is read as two; of the smallest parts fewer rows at once. */
+async function* readPart(session: PostHogSession, day: Day, io: Io, part: Part): AsyncGenerator<Row[]> {
+  let begun = false;
+  try {
+    for await (const page of readPartPages(session, day, io, part)) {
+      begun = true;
+      yield page;
+    }
+  } catch (error) {
+    // Later pages count no more than the first one did.
+    if (begun || part.of >= part.most || !(error instanceof QueryTooLargeError)) throw error;
+    const of = part.of * 2;
+    for (const nth of [part.nth, part.nth + part.of]) yield* readPart(session, day, io, { ...part, of, nth });
+  }
+}
+
+function readPartPages({ client }: PostHogSession, day: Day, io: Io, part: Part): AsyncGenerator<Row[]> {
   const range = inDays({ from: day, to: addDays(day, 1) }, io.reporting.timezone);
+  const people = part.of === 1 ? '' : ' AND modulo(cityHash64(distinct_id), {parts}) = {part}';
   return readPages(client, io, {
     name: 'floyo event user days pull',
     columns: COLUMNS,
-    values: range.values,
+    values: { ...range.values, ...(part.of === 1 ? {} : { parts: part.of, part: part.nth }) },
     // The rule of who is identified, asked of any of the day's events: the same people as from single events.
     sql: (after) => `SELECT ${DAY} AS day, distinct_id, event, uniqExact(uuid) AS event_count,
   ${textOf('min(timestamp)')} AS first_at, ${textOf('max(timestamp)')} AS last_at, max(${IDENTIFIED}) AS identified
 FROM events
-WHERE ${range.sql}${after}
+WHERE ${range.sql}${people}${after}
 GROUP BY day, distinct_id, event
 ORDER BY distinct_id, event`,
     after: (last) => ({
@@ -89,7 +117,7 @@ ORDER BY distinct_id, event`,
       compareText(left['distinct_id'], right['distinct_id']) ||
       compareText(left['event'], right['event']) ||
       1,
-    halves: (error) => error instanceof QueryTooLargeError && mayHalve,
+    halves: (error) => error instanceof QueryTooLargeError && part.of === MOST_PARTS,
   });
 }
 

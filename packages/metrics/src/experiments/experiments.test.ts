@@ -263,6 +263,14 @@ test('a plan is refused with all that is wrong with it at once', async () => {
   await expect(create({ end: undefined })).rejects.toThrow('--end must be given');
   await create();
   await expect(create({ owner: '' })).rejects.toThrow(/is taken.*--owner/s);
+  for (const variants of [
+    '[{"name": "a", "weight": 1}]',
+    '["a", "b"]',
+    '[{"name": "a", "weight": 1}, {"name": "b", "weight": 0}]',
+  ])
+    await expect(world.query(`update experiments set variants = '${variants}'`)).rejects.toThrow(
+      'experiments_variants_check',
+    );
 });
 
 test('days are those of the reporting zone, the 23 hours in spring included', async () => {

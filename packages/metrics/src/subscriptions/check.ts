@@ -15,10 +15,14 @@ export interface WrongSpan {
 }
 
 /**
- * Makes the spans of the day's share of subscriptions anew and compares. What differs is marked, so that the next run puts
- * it right. Subscriptions with a mark are due anyway and left out.
+ * Makes the spans of the day's share of subscriptions anew and compares. Subscriptions with a mark are due anyway and left
+ * out. Where one differs, or a metric does (`doubted`), all of them are marked: the next run makes every span anew.
  */
-export async function findWrongSpans(trx: Transaction<Database>, today: Day): Promise<WrongSpan[]> {
+export async function findWrongSpans(
+  trx: Transaction<Database>,
+  today: Day,
+  doubted: boolean,
+): Promise<WrongSpan[]> {
   await sql`
     create temp table metric_marked_subscriptions on commit drop as
     select s.external_id
@@ -38,7 +42,9 @@ export async function findWrongSpans(trx: Transaction<Database>, today: Day): Pr
       (select external_id, from_day from (table metric_new_mrr_spans except table stored) b)
     ), marked as (
       insert into ops.dirty_marks (kind, table_name, key)
-      select distinct 'subscription', 'check', external_id from differing
+      select distinct 'subscription', 'check', s.external_id
+      from (select external_id from public.subscriptions union select external_id from ops.mrr_spans) s
+      where ${doubted} or exists (select 1 from differing)
     )
     select d.external_id, d.from_day as date, s.mrr as stored, n.mrr as computed
     from differing d

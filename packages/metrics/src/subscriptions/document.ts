@@ -2,6 +2,7 @@
 
 export const WHAT_COUNTS_AS_MRR = [
   'The state at the end of each business day decides; it follows from every version of every subscription, so a late event changes its day and those after it.',
+  '',
   '- Counted: subscriptions that are `active` or `past_due`, whose trial is over and whose collection is not paused (a pause that keeps drafts counts). Only the platform’s own live account; test clocks never.',
   '- An item is worth its unit amount times its quantity (packages and tiers as Stripe bills them), brought to a month: a month of k 1/k, a year 1/12, a week 52/12, a day 365/12. Metered and one-time items are worth 0, and so is tax that a price includes.',
   '- Coupons that recur (`forever`, `repeating`) come off while they last, those of an item before those of the subscription, each of what is left; an amount off is spread over the items that it covers. A coupon for one invoice (`once`) is none.',

@@ -252,6 +252,44 @@ test('an item without a known price is left out, told and incomplete, until the 
   expect(await world.status('active_subscribers', '2026-03-05')).toBe('final');
 });
 
+test('a discount that turns out to end earlier moves the days from then on', async () => {
+  await world.cover([STRIPE], '2026-03-01', '2026-03-10');
+  const told = (type: string, id: string, data: object) =>
+    world.query(`
+      insert into billing_objects (external_id, date, account, livemode, type, object_id, version_at, source, data)
+      values ('stripe:${id}', '2026-03-01', 'default', true, '${type}', '${id}', '2026-03-01', 'events', '${JSON.stringify(data)}')
+      on conflict (account, livemode, type, object_id) do update set data = excluded.data`);
+  const half = { id: 'half', percent_off: '50', amount_off: null, duration: 'forever', applies_to: null };
+  await told('coupon', 'half', half);
+  await told('discount', 'di_9', {
+    id: 'di_9',
+    coupon: { id: 'half' },
+    start: '2026-03-01T00:00:00Z',
+    end: null,
+  });
+  await insertVersions(world, [
+    {
+      id: 'a',
+      at: '2026-03-02T10:00:00Z',
+      discounts: [{ id: 'di_9', coupon: null, start: null, end: null }],
+    },
+    { id: 'b', at: '2026-03-02T10:00:00Z' },
+  ]);
+  await run();
+  expect(await world.value('mrr', '2026-03-10')).toBe(15);
+  await told('discount', 'di_9', {
+    id: 'di_9',
+    coupon: { id: 'half' },
+    start: '2026-03-01T00:00:00Z',
+    end: '2026-03-07T09:00:00Z',
+  });
+  expect(await run()).toMatchObject({ days: 4 });
+  expect(await world.value('expansion_mrr', '2026-03-07')).toBe(5);
+  await told('coupon', 'half', { ...half, percent_off: '20' });
+  await run();
+  expect(await world.value('mrr', '2026-03-05')).toBe(18);
+});
+
 test('a customer who is deleted leaves on that day, and comes back when it was not so', async () => {
   await world.cover([STRIPE], '2026-03-01', '2026-03-10');
   await insertVersions(world, [{ id: 'a', at: '2026-03-01T10:00:00Z' }]);
@@ -268,32 +306,41 @@ test('a customer who is deleted leaves on that day, and comes back when it was n
 });
 
 test('days are those of the reporting zone, also of 23 and 25 hours, and a rezone moves them', async () => {
-  const timezone = 'Europe/Berlin';
-  await world.cover([STRIPE], '2026-03-20', '2026-04-05');
-  await insertVersions(
-    world,
-    [
-      // 23:30 UTC is the next day in Berlin.
-      { id: 'late', at: '2026-03-27T23:30:00Z' },
-      // The day of 23 hours, 29 March, ends at 22:00 UTC.
-      { id: 'short', at: '2026-03-24T10:00:00Z', discounts: [discount({}, { end: '2026-03-29T21:59:59Z' })] },
-      { id: 'after', at: '2026-03-24T10:00:00Z', discounts: [discount({}, { end: '2026-03-29T22:00:00Z' })] },
-    ],
-    'UTC',
-  );
-  const now = at('2026-04-05');
-  await run({ now });
-  expect(await world.value('mrr', '2026-03-27')).toBe(20);
+  const ending = (id: string, end: string): Version => ({
+    id,
+    at: '2026-03-24T10:00:00Z',
+    discounts: [discount({}, { end })],
+  });
+  const zone = (timezone: string) =>
+    run({ now: at('2026-04-06'), rezone: true, reporting: { timezone, currency: 'USD' } });
+  const spans = async () => (await world.query('select * from ops.mrr_spans order by 1, 2')).rows;
+  await world.cover([STRIPE], '2026-03-20', '2026-04-07');
+  await insertVersions(world, [
+    // 23:30 UTC is the next day in Berlin.
+    { id: 'late', at: '2026-03-27T23:30:00Z' },
+    // Berlin's day of 23 hours, 29 March, ends at 22:00 UTC.
+    ending('a', '2026-03-29T21:59:59Z'),
+    ending('b', '2026-03-29T22:00:00Z'),
+    // Sydney's day of 25 hours, 5 April, begins at 13:00 and ends at 14:00 UTC.
+    ending('c', '2026-04-04T13:00:00Z'),
+    ending('d', '2026-04-05T13:59:59Z'),
+    ending('e', '2026-04-05T14:00:00Z'),
+  ]);
+  await run({ now: at('2026-04-06') });
+  expect(await world.value('mrr', '2026-03-27')).toBe(35);
   expect(await world.value('expansion_mrr', '2026-03-29')).toBe(10);
-  await run({ now, rezone: true, reporting: { timezone, currency: 'USD' } });
+  await zone('Europe/Berlin');
   expect(await world.value('new_mrr', '2026-03-27')).toBe(0);
   expect(await world.value('new_mrr', '2026-03-28')).toBe(10);
   expect(await world.value('expansion_mrr', '2026-03-29')).toBe(5);
   expect(await world.value('expansion_mrr', '2026-03-30')).toBe(5);
-  const spans = await world.query(`select * from ops.mrr_spans order by 1, 2`);
-  await run({ now, rezone: true, reporting: { timezone: 'UTC', currency: 'USD' } });
-  await run({ now, rezone: true, reporting: { timezone, currency: 'USD' } });
-  expect((await world.query(`select * from ops.mrr_spans order by 1, 2`)).rows).toEqual(spans.rows);
+  const berlin = await spans();
+  await zone('Australia/Sydney');
+  expect(await world.value('expansion_mrr', '2026-04-04')).toBe(0);
+  expect(await world.value('expansion_mrr', '2026-04-05')).toBe(10);
+  expect(await world.value('expansion_mrr', '2026-04-06')).toBe(5);
+  await zone('Europe/Berlin');
+  expect(await spans()).toEqual(berlin);
 });
 
 test('why: the subscriptions behind a movement, with what changed since the last run', async () => {

@@ -64,7 +64,24 @@ async function listMarked(trx: Transaction<Database>, scope: 'marked' | 'all'): 
     union
     select s.external_id, m.table_name
     from ops.dirty_marks m join public.subscriptions s on s.account = 'default' and s.livemode and s.customer_id = m.key
-    where m.kind = 'subscriber'`;
+    where m.kind = 'subscriber'
+    union
+    select s.external_id, 'billing_objects'
+    from public.subscriptions s
+    cross join lateral (
+      select p.id #>> '{}' as id from jsonb_path_query(s.items, '$[*].**.id') p (id)
+      union all
+      select p.id #>> '{}' from jsonb_path_query(s.discounts, '$[*].**.id') p (id)
+    ) named
+    join (
+      select m.key from ops.dirty_marks m where m.kind = 'reference'
+      union
+      -- A discount names its coupon; the subscription may name the discount alone.
+      select o.object_id from ops.dirty_marks m
+      join public.billing_objects o on o.type = 'discount' and o.data #>> '{coupon,id}' = m.key
+      where m.kind = 'reference'
+    ) changed on changed.key = named.id
+    where s.account = 'default' and s.livemode and exists (select 1 from ops.dirty_marks where kind = 'reference')`;
   const list = scope === 'all' ? all : marked;
   const { rows } = await sql`select 1 from (${list}) m limit 1`.execute(trx);
   if (rows.length === 0) return false;

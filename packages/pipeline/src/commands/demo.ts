@@ -1,6 +1,6 @@
 /**
  * `pnpm demo`: the whole pipeline from nothing, on an embedded Postgres of its own and local servers that speak the
- * vendors' protocols. Two days pass, a quarter is backfilled, and the daily metrics are shown.
+ * vendors' protocols. Two days pass, a quarter of ads and two years of billing are backfilled, and the metrics are shown.
  */
 import { join } from 'node:path';
 
@@ -16,6 +16,7 @@ import { addDays, dayOf } from '@floyo/shared/window';
 import { type App, createApp, openAppDatabase, print, runWatched } from '../app.ts';
 import type { Database } from '../database.ts';
 import { planDemoExperiments } from '../demo-experiments.ts';
+import { formatSubscriptionMonths, readSubscriptionMonths } from '../demo-subscriptions.ts';
 import { formatExperiment } from '../print/experiments.ts';
 import { formatRun } from '../print/run-printer.ts';
 import { formatTable, paint } from '../print/style.ts';
@@ -23,6 +24,7 @@ import type { RunDocument } from '../run.ts';
 
 const DAYS_SHOWN = 10;
 const BACKFILL_DAYS = 90;
+const BILLING_DAYS = 730;
 
 export async function demoCommand(base: App, options: { readonly keep?: boolean }): Promise<number> {
   const home = join(base.settings.config.home, 'demo');
@@ -69,17 +71,28 @@ export async function demoCommand(base: App, options: { readonly keep?: boolean 
     { kind: 'backfill', window: { from: addDays(today, -BACKFILL_DAYS), to: today } },
     'meta',
   );
+  say("4. A backfill of two years of billing; what was before Stripe's events is rebuilt from its invoices");
+  await run(
+    second,
+    { kind: 'backfill', window: { from: addDays(today, -BILLING_DAYS), to: today } },
+    'stripe',
+  );
 
   const metrics = await readMetrics(database, addDays(today, -DAYS_SHOWN), SHOWN);
   const product = await readMetrics(database, addDays(today, -DAYS_SHOWN), SHOWN_OF_PRODUCT);
   const experiments = await readExperiments(database.session.db);
+  const months = await readSubscriptionMonths(database.session);
+  const { currency } = second.settings.config.reporting;
   print(
     base,
-    { runs: documents, metrics, product, experiments },
+    { runs: documents, months, metrics, product, experiments },
     [
       ...documents.map((document) => formatRun(document, base.streams)),
       '',
-      `Daily metrics, amounts in ${second.settings.config.reporting.currency}:`,
+      `Subscriptions month by month, amounts in ${currency}:`,
+      formatSubscriptionMonths(months, currency),
+      '',
+      `Daily metrics, amounts in ${currency}:`,
       formatMetrics(metrics, SHOWN),
       '',
       'What users do (a share is there once its days are over):',
@@ -107,7 +120,16 @@ async function disposable<T extends { close(): Promise<void> }>(
   return Object.assign(server, { [Symbol.asyncDispose]: () => server.close() });
 }
 
-const SHOWN = ['ad_spend', 'orders', 'net_sales', 'aov', 'new_customers', 'cac', 'blended_roas'] as const;
+const SHOWN = [
+  'ad_spend',
+  'orders',
+  'net_sales',
+  'aov',
+  'new_customers',
+  'cac',
+  'blended_roas',
+  'mrr',
+] as const;
 const SHOWN_OF_PRODUCT = [
   'signups',
   'activation_rate_7d',

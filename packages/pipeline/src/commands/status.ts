@@ -17,7 +17,7 @@ interface SourceStatus {
   readonly source: string;
   readonly account_id: string;
   readonly last_success_at: string | null;
-  /** The last day that was read whole. */
+  /** The last day that was read whole, by the stream that is furthest behind. */
   readonly data_through: string | null;
   readonly stale: boolean;
   /** Days and measures of its last reading that differ from the vendor's own totals by more than 0.1 %. */
@@ -60,12 +60,14 @@ async function listSources(session: Session, settings: Settings, now: number): P
     connector.accounts(config).map((accountId) => ({ source: connector.source, account_id: accountId })),
   );
   const { rows: known } = await sql<Omit<SourceStatus, 'stale'>>`
-    select c.source, c.account_id, max(c.day) as data_through,
+    select c.source, c.account_id, min(c.day) as data_through,
       (select max(r.finished_at) from ops.agent_results r
         where r.account_id = c.account_id and r.status = 'succeeded') as last_success_at,
-      coalesce((select jsonb_array_length(r.metadata -> 'drift') from ops.agent_results r
-        where r.account_id = c.account_id and r.metadata ? 'drift' order by r.finished_at desc limit 1), 0) as drift
-    from ops.coverage c group by c.source, c.account_id order by c.source, c.account_id`.execute(session.db);
+      coalesce((select sum(jsonb_array_length(d.drift))::int from (
+        select distinct on (r.stream) r.metadata -> 'drift' as drift from ops.agent_results r
+        where r.account_id = c.account_id and r.metadata ? 'drift' order by r.stream, r.finished_at desc) d), 0) as drift
+    from (select source, account_id, stream, max(day) as day from ops.coverage group by source, account_id, stream) c
+    group by c.source, c.account_id order by c.source, c.account_id`.execute(session.db);
   const wanted: readonly { readonly source: string; readonly account_id: string }[] = configured.some(
     ({ source }) => source !== 'fx',
   )

@@ -33,6 +33,7 @@ const valueSchema = z.object({
   seconds: z.number().optional(),
   maxHours: z.number().optional(),
   maxRows: z.number().optional(),
+  maxGroups: z.number().optional(),
 });
 export type FaultValue = z.infer<typeof valueSchema>;
 

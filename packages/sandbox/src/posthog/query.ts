@@ -100,12 +100,16 @@ interface Target {
   readonly path: string;
 }
 
-/** `too_large` with maxHours or maxRows: larger queries run into the time limit. */
-function refuseTooLarge(context: VendorContext, target: Target, { hours, limit }: Outcome): void {
+/** `too_large` with maxHours, maxRows or maxGroups: what is larger runs into PostHog's limits; without, everything does. */
+function refuseTooLarge(context: VendorContext, target: Target, { hours, limit, groups }: Outcome): void {
   const fault = context.faults.take('posthog', 'too_large', target);
   if (fault === undefined) return;
-  const { maxHours = Infinity, maxRows = Infinity, status = 504 } = readValue(fault.value);
-  const isLarger = hours > maxHours || limit > maxRows || (maxHours === Infinity && maxRows === Infinity);
+  const { maxHours, maxRows, maxGroups, status = 504 } = readValue(fault.value);
+  const isLarger =
+    (maxHours ?? maxRows ?? maxGroups) === undefined ||
+    hours > (maxHours ?? Infinity) ||
+    limit > (maxRows ?? Infinity) ||
+    groups > (maxGroups ?? Infinity);
   if (isLarger)
     throw new PostHogFailure(
       status,

@@ -37,7 +37,10 @@ export async function readStripe(sandbox: Pick<Sandbox, 'url'>, path: string): P
   const all: Answered[] = [];
   for (;;) {
     const after = all.at(-1)?.id;
-    const { body } = await askStripe(sandbox, `${path}${after === undefined ? '' : `&starting_after=${after}`}`);
+    const { body } = await askStripe(
+      sandbox,
+      `${path}${after === undefined ? '' : `&starting_after=${after}`}`,
+    );
     if (body.data === undefined) throw new Error(JSON.stringify(body.error));
     all.push(...body.data);
     if (body.has_more !== true) return all;

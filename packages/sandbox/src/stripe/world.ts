@@ -3,7 +3,8 @@ import type { VendorContext } from '../core.ts';
 import { type Lives, makeLives } from './lives.ts';
 import { FAMILIES } from './objects.ts';
 
-const CUSTOMERS = 60;
+/** Every kind of life twice. */
+const CUSTOMERS = 92;
 const MONTHS = { before: 24, after: 4 };
 
 /** From two years before the clock's month on, so that the account is the same on every day of a month. */

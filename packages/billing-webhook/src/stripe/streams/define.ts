@@ -28,7 +28,7 @@ export const common: Common = {
     table: 'billing_events',
     key: ['external_id'],
     scope: () => ({}),
-    applyWith: 'public.stripe_load',
+    applyWith: 'ops.stripe_load',
   },
   children: [],
   calendar: 'reporting',

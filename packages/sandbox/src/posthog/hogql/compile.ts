@@ -174,6 +174,10 @@ function compileCall(name: string, parts: readonly Expression[], scope: Scope): 
       return fixed('uuid', textConstant(first, name).toLowerCase());
     case 'toString/1':
       return compileToString(first);
+    case 'cityHash64/1':
+      return one('number', (context) => hash(String(first?.of(context))));
+    case 'modulo/2':
+      return one('number', (context) => Number(first?.of(context)) % Number(second?.of(context)));
     case 'ifNull/2':
       if (first === undefined || second === undefined) throw badQuery(`Illegal arguments of ${name}`);
       return one('string', (context) => first.of(context) || second.of(context));
@@ -191,6 +195,14 @@ function compileCall(name: string, parts: readonly Expression[], scope: Scope): 
     default:
       throw badQuery(`Unsupported function call '${name}(...)' with ${args.length} arguments`);
   }
+}
+
+/** Any hash will do, as long as it is the same every time. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1)
+    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
+  return value >>> 0;
 }
 
 function compileToString(inner: Compiled | undefined): Compiled {

@@ -18,6 +18,8 @@ export interface Outcome {
   readonly limit: number;
   /** The stretch of time that the query looked at. */
   readonly hours: number;
+  /** Of an aggregate: how many groups it has, whatever the limit. */
+  readonly groups: number;
 }
 
 /** Runs the query at `now` (microseconds). Throws what PostHog answers to a query that can't be run. */
@@ -37,7 +39,14 @@ export function runSelect(select: Select, store: EventStore, now: number): Outco
   }));
   if (!select.fromEvents) {
     const context: Context = { event: NOBODY, slots: [] };
-    return { columns, rows: [items.map((item) => item.of(context))], hasMore: false, limit, hours: 0 };
+    return {
+      columns,
+      rows: [items.map((item) => item.of(context))],
+      hasMore: false,
+      limit,
+      hours: 0,
+      groups: 0,
+    };
   }
   const where = select.where === undefined ? undefined : compile(select.where, { ...scope, aggregates: [] });
   const range = rangeOf(select.where, scope, now);
@@ -51,7 +60,14 @@ export function runSelect(select: Select, store: EventStore, now: number): Outco
     : collect(select, where, store, days, limit);
   contexts.sort(orderOf(orderBy));
   const rows = contexts.slice(0, limit).map((context) => items.map((item) => item.of(context)));
-  return { columns, rows, hasMore: contexts.length > limit, limit, hours: range.hours };
+  return {
+    columns,
+    rows,
+    hasMore: contexts.length > limit,
+    limit,
+    hours: range.hours,
+    groups: isGrouped ? contexts.length : 0,
+  };
 }
 
 const NOBODY: StoredEvent = {
