@@ -12,7 +12,16 @@ const OWNED = [
 ];
 
 export default tseslint.config(
-  { ignores: ['**/node_modules/**', '.floyo/**', 'packages/shared/src/db.types.ts', 'eslint.config.js'] },
+  // The edge function's entry is Deno's; what it runs is in packages/.
+  {
+    ignores: [
+      '**/node_modules/**',
+      '.floyo/**',
+      'packages/shared/src/db.types.ts',
+      'eslint.config.js',
+      'supabase/functions/**',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

@@ -2555,7 +2555,7 @@ CREATE OR REPLACE FUNCTION ops.stripe_load(change jsonb)
  SET search_path TO ''
 AS $function$
 declare
-  result text := public.stripe_apply(change - 'billed');
+  result text := public.stripe_apply(case when change ? 'billed' then change - 'billed' else change end);
 begin
   if change ? 'billed' and ops.keep_billed_periods(change ->> 'account', (change ->> 'livemode')::boolean,
     change #>> '{billed,invoice}', change #> '{billed,periods}') then

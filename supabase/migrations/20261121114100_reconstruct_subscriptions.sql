@@ -313,7 +313,7 @@ $$;
 create function ops.stripe_load(change jsonb) returns text
 language plpgsql set search_path = '' as $$
 declare
-  result text := public.stripe_apply(change - 'billed');
+  result text := public.stripe_apply(case when change ? 'billed' then change - 'billed' else change end);
 begin
   if change ? 'billed' and ops.keep_billed_periods(change ->> 'account', (change ->> 'livemode')::boolean,
     change #>> '{billed,invoice}', change #> '{billed,periods}') then

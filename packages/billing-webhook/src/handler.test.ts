@@ -302,6 +302,37 @@ describe('our own failures', () => {
     }
   });
 
+  it('one that can not be applied takes none of those with it that came at the same time', async () => {
+    await webhook.rows(
+      `alter table subscriptions add constraint broken check (external_id <> 'stripe:sub_7')`,
+    );
+    const statuses = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => {
+        const one = makeEvent('customer.subscription.created', makeSubscription(`sub_${String(n)}`), {
+          id: `evt_${String(n)}`,
+        });
+        return (await webhook.handler(delivery(one))).status;
+      }),
+    );
+    await webhook.rows('alter table subscriptions drop constraint broken');
+    expect(statuses).toEqual(Array.from({ length: 20 }, (_, n) => (n === 7 ? 500 : 200)));
+    expect(
+      await webhook.rows(`select status, count(*)::int as events from billing_events group by 1 order by 1`),
+    ).toEqual([
+      { status: 'failed', events: 1 },
+      { status: 'processed', events: 19 },
+    ]);
+  });
+
+  it('a window of a run that holds one object does not hold up the others', async () => {
+    const held = makeEvent('customer.subscription.created', makeSubscription('sub_held'), { id: 'evt_held' });
+    await webhook.rows(`begin; select ops.lock_stripe('default', 'subscription:sub_held')`);
+    const waiting = webhook.handler(delivery(held));
+    expect((await send(delivery(event))).status).toBe(200);
+    await webhook.rows('commit');
+    expect((await waiting).status).toBe(200);
+  });
+
   it('a database that fails for a moment is asked again within the request', async () => {
     let calls = 0;
     const flaky = webhook.with({

@@ -484,6 +484,14 @@ describe('readings of the API', () => {
     expect([await statusOf('subscriptions', 'sub_1'), await dirty()]).toEqual(['canceled', []]);
   });
 
+  it('of the second of an event give way to it, and are made again', async () => {
+    await webhook.event(
+      makeEvent('customer.subscription.updated', subscriptionAt('past_due'), { id: 'evt_1' }),
+    );
+    expect(await webhook.reading(subscriptionAt('active'), DAY_0)).toBe('stale');
+    expect([await statusOf('subscriptions', 'sub_1'), await dirty()]).toEqual(['past_due', ['sub_1']]);
+  });
+
   it('leave a doubt with an event of their own second', async () => {
     await webhook.reading(subscriptionAt('active'), DAY_0 + 99);
     await webhook.event(

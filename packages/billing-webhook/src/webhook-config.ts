@@ -17,19 +17,35 @@ export interface WebhookConfig {
   readonly logLevel: string;
 }
 
+const OWN = {
+  PORT: {
+    description: 'where the Stripe webhook listens',
+    schema: z
+      .string()
+      .refine((text) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535, {
+        error: 'must be a port number',
+      })
+      .transform(Number)
+      .default(8787),
+  },
+  SUPABASE_URL: {
+    description: 'the project, for the webhook where DATABASE_URL is unset: https://<project>.supabase.co',
+    schema: httpUrl.optional(),
+  },
+  SUPABASE_SERVICE_ROLE_KEY: {
+    description: "the project's service role key, with SUPABASE_URL",
+    secret: true,
+    schema: z.string().optional(),
+  },
+} as const;
+
+/** The variables that nothing else reads, for `.env.example`. */
+export const webhookVariables = defineConfig({ optional: true, variables: OWN, build: (values) => values });
+
 export const webhookConfig: ConfigSection<WebhookConfig> = defineConfig({
   optional: false,
   variables: {
-    PORT: {
-      description: 'where the Stripe webhook listens',
-      schema: z
-        .string()
-        .refine((text) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535, {
-          error: 'must be a port number',
-        })
-        .transform(Number)
-        .default(8787),
-    },
+    ...OWN,
     DATABASE_URL: {
       description: 'Postgres, direct or session-mode connection',
       secret: true,
@@ -39,15 +55,6 @@ export const webhookConfig: ConfigSection<WebhookConfig> = defineConfig({
           error: 'must look like postgresql://user:password@host:5432/database',
         })
         .optional(),
-    },
-    SUPABASE_URL: {
-      description: 'the project, for the webhook where DATABASE_URL is unset: https://<project>.supabase.co',
-      schema: httpUrl.optional(),
-    },
-    SUPABASE_SERVICE_ROLE_KEY: {
-      description: "the project's service role key, with SUPABASE_URL",
-      secret: true,
-      schema: z.string().optional(),
     },
     STRIPE_SECRET_KEY: {
       description:

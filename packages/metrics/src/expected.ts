@@ -198,6 +198,10 @@ export async function expectStatuses(
   const mature = sql`((min(n.maturity_days) = 0 or s.day + min(n.maturity_days) < ${today}::date) and ${ripe})`;
   await sql`
     create temp table metric_statuses on commit drop as
+    -- Made first: the planner takes the join of areas for one row and would look through all days for each.
+    with opened as materialized (
+      select * from metric_source_days where day in (select day from ${sql.ref(days)})
+    )
     select s.day, s.source, n.needs, ${mature} as mature,
       case when bool_or(s.lacking) then 'incomplete'
         when bool_and(s.settled) and s.day + min(n.maturity_days) < ${today}::date and ${ripe} then 'final'
@@ -205,9 +209,8 @@ export async function expectStatuses(
       ${mature} and bool_and(s.covered) filter (where n.is_left) as left_known,
       ${mature} and coalesce(bool_and(s.covered) filter (where n.is_right), false) as right_known
     from metric_need_areas n
-    join metric_source_days s on s.area = n.area and s.within = n.within and s.back = n.back and (s.source = '' or n.by_source)
+    join opened s on s.area = n.area and s.within = n.within and s.back = n.back and (s.source = '' or n.by_source)
     left join metric_unripe u on u.day = s.day and u.needs = n.needs
-    where s.day in (select day from ${sql.ref(days)})
     group by s.day, s.source, n.needs
     having count(*) = min(n.size)`.execute(trx);
   await sql`analyze metric_statuses`.execute(trx);

@@ -1,5 +1,6 @@
 /** The sources, in the order in which a run takes them: the one list of connectors. */
 import { stripe } from '@floyo/billing-webhook/stripe/index';
+import { webhookVariables } from '@floyo/billing-webhook/webhook-config';
 import { meta } from '@floyo/etl-meta';
 import { posthog } from '@floyo/etl-posthog';
 import { shopify } from '@floyo/etl-shopify';
@@ -41,6 +42,7 @@ export interface Settings {
 export const SECTIONS: readonly { readonly title: string; readonly section: ConfigSection<unknown> }[] = [
   { title: 'pipeline', section: pipelineConfig },
   ...CONNECTORS.map(({ source, config }) => ({ title: source, section: config as ConfigSection<unknown> })),
+  { title: 'stripe webhook', section: webhookVariables },
   { title: 'telemetry', section: telemetryConfig },
   { title: 'metrics', section: metricsConfig },
 ];

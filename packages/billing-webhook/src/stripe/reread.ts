@@ -33,7 +33,7 @@ export interface Reread {
   gone: number;
   /** Of a type that can't be read singly; their doubt stays until an event or a list tells. */
   skipped: number;
-  /** What could not be read, one error a type. */
+  /** What could not be read, one error for each account and type. */
   readonly failures: PipelineError[];
 }
 
@@ -56,7 +56,7 @@ const READS: Readonly<Record<string, { readonly path: string; readonly expand?: 
   subscription_schedule: { path: 'subscription_schedules' },
 };
 
-/** Re-reads at most `limit` objects. What fails for one type does not stop the others. */
+/** Re-reads at most `limit` objects. What fails for one account and type does not stop the others. */
 export async function rereadDirty(options: {
   readonly client: StripeClient;
   readonly io: CallIo;
@@ -67,7 +67,8 @@ export async function rereadDirty(options: {
   const result: Reread = { read: 0, gone: 0, skipped: 0, failures: [] };
   const failed = new Set<string>();
   for (const dirty of await store.listDirty(client.livemode, limit)) {
-    if (READS[dirty.type] === undefined || failed.has(dirty.type)) {
+    const kind = `${dirty.account} ${dirty.type}`;
+    if (READS[dirty.type] === undefined || failed.has(kind)) {
       result.skipped++;
       continue;
     }
@@ -78,7 +79,7 @@ export async function rereadDirty(options: {
       await store.apply(change);
     } catch (error) {
       if (!(error instanceof PipelineError) || !CONCERNS_TYPE.has(error.type)) throw error;
-      failed.add(dirty.type);
+      failed.add(kind);
       result.failures.push(error);
     }
   }

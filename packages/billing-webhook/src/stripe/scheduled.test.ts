@@ -217,6 +217,26 @@ describe('a run after it', () => {
 });
 
 describe('between runs', () => {
+  it('a right that the key lacks keeps its type in doubt and no other', async () => {
+    const { mini, sub } = await begin();
+    await harness.run();
+    await sql`update billing_objects set dirty_since = '2026-11-21T08:00:00Z' where object_id in ('sub_1', 'cus_sub_1')`.execute(
+      harness.session.db,
+    );
+    mini.put(upgraded(sub));
+    mini.intercept = ({ path }) =>
+      path.startsWith('/v1/customers/')
+        ? { status: 403, body: { error: { message: 'needs rak_customer_read' } } }
+        : undefined;
+    expect(await harness.run()).toMatchObject({ status: 'succeeded' });
+    expect(harness.warnings[0]).toContain('Objects in doubt could not be read again');
+    expect((await harness.history('sub_1')).at(-1)).toBe('2026-11-21 active 20');
+    const { rows } = await sql<{
+      object_id: string;
+    }>`select object_id from billing_objects where dirty_since is not null`.execute(harness.session.db);
+    expect(rows).toEqual([{ object_id: 'cus_sub_1' }]);
+  });
+
   it('the webhook server re-reads what is in doubt', async () => {
     const { mini, sub } = await begin();
     await harness.run();
