@@ -109,6 +109,8 @@ export async function runMetrics(options: MetricsOptions): Promise<MetricsResult
   const isolation = { isolationLevel: 'repeatable read' } as const;
   const expect = { metrics, accounts: options.accounts, currency: reporting.currency, today };
   const { counts, missing, moved, unpriced, stuckRefunds, unreadEvents } = await write(async (trx) => {
+    // A month of users is sorted in memory; the server's default is for many small queries at once.
+    await sql`set local work_mem = '32MB'`.execute(trx);
     const rezoned = options.rezone === true ? await rezone(trx, reporting) : undefined;
     await assertSettings(trx, reporting);
     await options.prepare?.(trx);
