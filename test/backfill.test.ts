@@ -13,6 +13,7 @@ import {
   startFloyo,
   type TestWorld,
   useWorld,
+  withSources,
 } from './floyo.ts';
 
 const NOW = '2026-11-20T12:00:00Z';
@@ -20,10 +21,13 @@ const NOW = '2026-11-20T12:00:00Z';
 let sandbox: TestWorld['sandbox'];
 let database: TestWorld['database'];
 let env: TestWorld['env'];
-useWorld(NOW, (world) => ({ sandbox, database, env } = world));
+useWorld(NOW, (world) => {
+  ({ sandbox, database } = world);
+  env = withSources(world.env, 'TIKTOK');
+});
 
 describe('backfill', () => {
-  const backfill = ['backfill', '--source', 'tiktok', '--from', '2026-06-01', '--to', '2026-10-15'];
+  const backfill = ['backfill', '--source', 'tiktok', '--from', '2026-07-15', '--to', '2026-10-15'];
 
   it('killed and started again, it goes on where it stopped; done, it reads again', async () => {
     sandbox.faults.add({ vendor: 'tiktok', kind: 'latency', times: -1, value: { ms: 60 } });
@@ -38,14 +42,14 @@ describe('backfill', () => {
     const days = resumed.document.agents.filter(({ agent }) => agent === 'etl-tiktok');
     expect(before).toBeGreaterThan(0);
     expect(days.some(({ metadata }) => Array.isArray(metadata['resumes']))).toBe(true);
-    expect(await covered(database.url)).toBe(2 * 137);
+    expect(await covered(database.url)).toBe(2 * 93);
     const again = await floyoJson(backfill, env);
     const reread = again.document.agents.filter(({ agent }) => agent === 'etl-tiktok');
     const rowsOf = (agents: typeof days) => agents.reduce((sum, { rows_read }) => sum + rows_read, 0);
     expect(rowsOf(days)).toBeLessThan(rowsOf(reread));
     expect(
       reread.every(
-        ({ window_from, window_to }) => window_from === '2026-06-01' && window_to === '2026-10-16',
+        ({ window_from, window_to }) => window_from === '2026-07-15' && window_to === '2026-10-16',
       ),
     ).toBe(true);
     expect(
@@ -73,7 +77,7 @@ describe('backfill', () => {
     expect(first.code).toBe(1);
     const second = await floyoJson([...backfill, '--agents', '1'], env);
     expect(second.code, second.stderr).toBe(0);
-    expect(await covered(database.url)).toBe(2 * 137);
+    expect(await covered(database.url)).toBe(2 * 93);
   });
 
   it('stops in time, exits 0, and the same command goes on', async () => {
@@ -84,7 +88,7 @@ describe('backfill', () => {
     expect(await covered(database.url)).toBe(0);
     const second = await floyoJson(backfill, env);
     expect(second.document.status).toBe('succeeded');
-    expect(await covered(database.url)).toBe(2 * 137);
+    expect(await covered(database.url)).toBe(2 * 93);
   });
 
   it('lets a scheduled run go first between two chunks', async () => {

@@ -12,7 +12,7 @@ let env: TestWorld['env'];
 useWorld(NOW, (world) => ({ sandbox, env } = world));
 
 describe('status and unlock', () => {
-  it('tells freshness of every account, the backlog and the lock', async () => {
+  it('tells freshness of every account, the backlog and the lock', { timeout: 60_000 }, async () => {
     await floyo(['run'], env);
     const { document } = await floyoJson<Record<string, unknown>>(['status'], env);
     expect(document).toMatchObject({ lock: null, rejected: 0, dirty: 0 });

@@ -36,6 +36,19 @@ export interface TestWorld {
   readonly env: Record<string, string>;
 }
 
+const SOURCES = ['META', 'TIKTOK', 'SHOPIFY', 'STRIPE', 'POSTHOG'] as const;
+
+/** The environment with these sources alone configured (and the rates): a test that needs no more is done sooner. */
+export function withSources(
+  env: Readonly<Record<string, string>>,
+  ...sources: readonly (typeof SOURCES)[number][]
+): Record<string, string> {
+  const others = SOURCES.filter((source) => !sources.includes(source));
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !others.some((source) => name.startsWith(`${source}_`))),
+  );
+}
+
 /**
  * For the top of a test file: one sandbox for all its tests, without faults and its clock at `now` when each begins, and a
  * database of its own for each, which `assign` is given.

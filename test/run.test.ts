@@ -15,6 +15,7 @@ import {
   lockHeld,
   query,
   startFloyo,
+  withSources,
 } from './floyo.ts';
 
 const NOW = '2026-11-20T12:00:00Z';
@@ -22,17 +23,26 @@ const NOW = '2026-11-20T12:00:00Z';
 let sandbox: Sandbox;
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
 let env: Record<string, string>;
-/** The tables after a faultless run at NOW. */
+/** Meta and Shopify alone, for what has nothing to do with how many sources there are. */
+let few: Record<string, string>;
+/** The tables after a faultless run at NOW, of all sources and of the few. */
 let expected: Record<string, string>;
+let expectedOfFew: Record<string, string>;
 
 beforeAll(async () => {
   sandbox = await startSandbox({ now: NOW, ratesSince: '2026-05-01', stripe: { customers: 15 } });
+  expected = await faultlessRun(sandbox.env);
+  expectedOfFew = await faultlessRun(withSources(sandbox.env, 'META', 'SHOPIFY'));
+}, 60_000);
+
+async function faultlessRun(variables: Record<string, string>): Promise<Record<string, string>> {
   const reference = await createTestDatabase();
-  const run = await floyoJson(['run'], { ...sandbox.env, DATABASE_URL: reference.url });
+  const run = await floyoJson(['run'], { ...variables, DATABASE_URL: reference.url });
   expect(run.code, run.stderr).toBe(0);
-  expected = await digestTables(reference.url);
+  const digests = await digestTables(reference.url);
   await reference.drop();
-});
+  return digests;
+}
 
 afterAll(() => sandbox.close());
 
@@ -41,12 +51,13 @@ beforeEach(async () => {
   sandbox.clock.set(NOW);
   database = await createTestDatabase();
   env = { ...sandbox.env, DATABASE_URL: database.url };
+  few = withSources(env, 'META', 'SHOPIFY');
 });
 
 afterEach(() => database.drop());
 
 describe('a run', () => {
-  it('I1: run twice, the second changes nothing', async () => {
+  it('I1: run twice, the second changes nothing', { timeout: 60_000 }, async () => {
     const first = await floyoJson(['run'], env);
     expect(first.document.status).toBe('succeeded');
     const agents = [...new Set(first.document.agents.map(({ agent }) => agent))];
@@ -77,7 +88,9 @@ describe('a run', () => {
     const alerts: string[] = [];
     const hook = await listen((body) => alerts.push(body));
     sandbox.faults.add({ vendor: 'tiktok', kind: 'wrong_token', times: -1 });
-    const run = await floyoJson(['run'], { ...env, ALERT_WEBHOOK_URL: hook.url });
+    const run = await floyoJson(['run'], {
+      ...withSources(env, 'META', 'TIKTOK', 'SHOPIFY'),
+      ALERT_WEBHOOK_URL: hook.url });
     hook.server.close();
     expect(run.code).toBe(1);
     expect(run.document.status).toBe('partial');
@@ -114,13 +127,13 @@ describe('a run', () => {
       path: '/insights',
     } as const;
     sandbox.faults.add(cut);
-    const run = await floyoJson(['run', '--only', 'meta'], env);
+    const run = await floyoJson(['run', '--only', 'meta'], withSources(env, 'META'));
     expect(run.document.warnings.join()).toContain("from the vendor's by more than 0.1 %");
-    const { document } = await floyoJson<{ sources: { source: string; drift: number }[] }>(['status'], env);
+    const { document } = await floyoJson<{ sources: { source: string; drift: number }[] }>(['status'], withSources(env, 'META'));
     expect(document.sources.some(({ source, drift }) => source === 'meta' && drift > 0)).toBe(true);
   });
 
-  it('I6, I8: through faults that pass, the same tables', async () => {
+  it('I6, I8: through faults that pass, the same tables', { timeout: 60_000 }, async () => {
     for (const vendor of ['meta', 'tiktok', 'shopify', 'ecb', 'posthog', 'stripe'] as const) {
       sandbox.faults.add({ vendor, kind: 'server_error', times: 2 });
       sandbox.faults.add({ vendor, kind: 'reset', times: 1 });
@@ -134,16 +147,16 @@ describe('a run', () => {
 
   it('I4: two at once: one works, the other is skipped and exits 0', async () => {
     sandbox.faults.add({ vendor: 'meta', kind: 'latency', times: -1, value: { ms: 150 } });
-    const first = startFloyo(['run', '--json'], env);
+    const first = startFloyo(['run', '--json'], few);
     await lockHeld(database.url);
-    const second = await floyoJson(['run'], env);
+    const second = await floyoJson(['run'], few);
     expect(second.code).toBe(0);
     expect(second.document.status).toBe('skipped');
     const done = await first.done;
     const document = JSON.parse(done.stdout) as { run_id: string; status: string };
     expect(document.status).toBe('succeeded');
     expect(second.document.skipped_because).toMatchObject({ run_id: document.run_id, holder: 'manual' });
-    expect(await digestTables(database.url)).toEqual(expected);
+    expect(await digestTables(database.url)).toEqual(expectedOfFew);
   });
 
   it('I2: killed at any instant and run again, the same tables', { timeout: 60_000 }, async () => {
@@ -185,21 +198,21 @@ describe('a run', () => {
 
   it('I4: loses its lock to `unlock --force`: it stops, says so, and the next run heals it', async () => {
     sandbox.faults.add({ vendor: 'meta', kind: 'latency', times: -1, value: { ms: 400 } });
-    const first = startFloyo(['run', '--json'], env);
+    const first = startFloyo(['run', '--json'], few);
     await lockHeld(database.url);
-    const unlock = await floyoJson<{ ended: boolean }>(['unlock', '--force'], env);
+    const unlock = await floyoJson<{ ended: boolean }>(['unlock', '--force'], few);
     expect(unlock.document.ended).toBe(true);
     const done = await first.done;
     expect(done.code).toBe(1);
     expect(JSON.parse(done.stdout)).toMatchObject({ status: 'interrupted' });
     sandbox.faults.clear();
-    expect((await floyoJson(['run'], env)).document.status).toBe('succeeded');
-    expect(await digestTables(database.url)).toEqual(expected);
+    expect((await floyoJson(['run'], few)).document.status).toBe('succeeded');
+    expect(await digestTables(database.url)).toEqual(expectedOfFew);
   });
 
   it('stops on Ctrl-C, marked interrupted, exit 1', async () => {
     sandbox.faults.add({ vendor: 'meta', kind: 'latency', times: -1, value: { ms: 400 } });
-    const running = startFloyo(['run', '--json'], env);
+    const running = startFloyo(['run', '--json'], few);
     await lockHeld(database.url);
     running.process.kill('SIGINT');
     const done = await running.done;

@@ -58,7 +58,7 @@ test('I9: after random changes of events, few days and many changes', async () =
   await changeAndCompare({
     seed: 11,
     offsets: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
-    batches: 8,
+    batches: 6,
     changes: 3,
     today: '2026-02-01',
   });
@@ -68,7 +68,7 @@ test('I9: the same around the ends of 7 and 30 days, back and ahead', async () =
   await changeAndCompare({
     seed: 5,
     offsets: [0, 1, 2, 3, 4, 6, 7, 8, 29, 30, 31, 32, 36, 37],
-    batches: 8,
+    batches: 6,
     changes: 4,
     today: '2026-02-27',
   });
