@@ -481,16 +481,8 @@ comment on table public.billing_objects is 'Which version of each object is stor
 CREATE INDEX billing_objects_dirty_idx ON public.billing_objects USING btree (account, type) WHERE (dirty_since IS NOT NULL);
 CREATE INDEX billing_objects_payment_intent_idx ON public.billing_objects USING btree (((data ->> 'payment_intent'::text))) WHERE (type = 'invoice_payment'::text);
 CREATE TRIGGER mark_customer_insert AFTER INSERT ON public.billing_objects FOR EACH ROW WHEN (((new.type = 'customer'::text) AND new.deleted)) EXECUTE FUNCTION ops.mark_subscriber();
-CREATE TRIGGER mark_customer_update AFTER UPDATE ON public.billing_objects FOR EACH ROW WHEN (((new.type = 'customer'::text) AND ((old.deleted IS DISTINCT FROM new.deleted) OR (
-        CASE
-            WHEN old.deleted THEN old.version_at
-            ELSE NULL::timestamp with time zone
-        END IS DISTINCT FROM
-        CASE
-            WHEN new.deleted THEN new.version_at
-            ELSE NULL::timestamp with time zone
-        END)))) EXECUTE FUNCTION ops.mark_subscriber();
-CREATE TRIGGER mark_reference_update AFTER UPDATE ON public.billing_objects FOR EACH ROW WHEN (((new.type = ANY (ARRAY['price'::text, 'coupon'::text, 'discount'::text])) AND (old.data IS DISTINCT FROM new.data))) EXECUTE FUNCTION ops.mark_reference();
+CREATE TRIGGER mark_customer_update AFTER UPDATE ON public.billing_objects FOR EACH ROW WHEN ((new.type = 'customer'::text)) EXECUTE FUNCTION ops.mark_subscriber();
+CREATE TRIGGER mark_reference_update AFTER UPDATE ON public.billing_objects FOR EACH ROW WHEN ((old.data IS DISTINCT FROM new.data)) EXECUTE FUNCTION ops.mark_reference();
 alter table public.billing_objects enable row level security;
 grant delete, insert, select, update on table public.billing_objects to service_role;
 
@@ -935,7 +927,7 @@ CREATE INDEX subscriptions_unknown_idx ON public.subscriptions USING btree (acco
 CREATE TRIGGER mark_delete AFTER DELETE ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION ops.mark_subscription();
 CREATE TRIGGER mark_insert AFTER INSERT ON public.subscriptions FOR EACH ROW WHEN (((new.account = 'default'::text) AND new.livemode)) EXECUTE FUNCTION ops.mark_subscription();
 CREATE TRIGGER mark_truncate BEFORE TRUNCATE ON public.subscriptions FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_all_billing();
-CREATE TRIGGER mark_update AFTER UPDATE ON public.subscriptions FOR EACH ROW WHEN (((((((((((((((((((old.external_id IS DISTINCT FROM new.external_id) OR (old.date IS DISTINCT FROM new.date)) OR (old.account IS DISTINCT FROM new.account)) OR (old.livemode IS DISTINCT FROM new.livemode)) OR (old.customer_id IS DISTINCT FROM new.customer_id)) OR (old.status IS DISTINCT FROM new.status)) OR (old.currency IS DISTINCT FROM new.currency)) OR (old.mrr IS DISTINCT FROM new.mrr)) OR (old.items IS DISTINCT FROM new.items)) OR (old.discounts IS DISTINCT FROM new.discounts)) OR (old.trial_start IS DISTINCT FROM new.trial_start)) OR (old.trial_end IS DISTINCT FROM new.trial_end)) OR (old.pause_behavior IS DISTINCT FROM new.pause_behavior)) OR (old.cancel_at IS DISTINCT FROM new.cancel_at)) OR (old.cancel_at_period_end IS DISTINCT FROM new.cancel_at_period_end)) OR (old.current_period_end IS DISTINCT FROM new.current_period_end)) OR (old.ended_at IS DISTINCT FROM new.ended_at)) OR (old.cancellation_reason IS DISTINCT FROM new.cancellation_reason))) EXECUTE FUNCTION ops.mark_subscription();
+CREATE TRIGGER mark_update AFTER UPDATE ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION ops.mark_subscription();
 alter table public.subscriptions enable row level security;
 grant delete, insert, select, update on table public.subscriptions to service_role;
 
@@ -1121,24 +1113,20 @@ end
 $function$;
 revoke all on function ops.add_event_triggers(target regclass, base text) from public;
 
-CREATE OR REPLACE FUNCTION ops.apply_version(change jsonb, version jsonb, rows jsonb)
+CREATE OR REPLACE FUNCTION ops.apply_version(change jsonb, event jsonb, version jsonb, rows jsonb, in_account text, in_livemode boolean, in_event text, zone text)
  RETURNS text
  LANGUAGE plpgsql
 AS $function$
 declare
-  event jsonb := nullif(change -> 'event', 'null');
-  in_account text := change ->> 'account';
-  in_livemode boolean := (change ->> 'livemode')::boolean;
   in_type text := version ->> 'type';
   id text := version ->> 'id';
   at timestamptz := (version ->> 'version_at')::timestamptz;
   in_rank bigint := (version ->> 'rank')::bigint;
   in_deleted boolean := (version ->> 'deleted')::boolean;
   in_data jsonb := nullif(version -> 'data', 'null');
-  in_event text := ops.stripe_key(in_account, event ->> 'id');
   in_run uuid := (change ->> 'run_id')::uuid;
   key text := ops.stripe_key(in_account, id);
-  day date := ops.business_day(at);
+  day date := (at at time zone zone)::date;
   stored public.billing_objects;
   -- 1 newer, 0 the same, -1 older, 2 nobody can tell: taken, and marked dirty.
   verdict integer := 1;
@@ -1228,7 +1216,7 @@ begin
       else
         insert into public.invoices (external_id, date, account, livemode, customer_id, subscription_id, currency, status,
           billing_reason, amount_due, amount_paid, amount_refunded, created_at, paid_at, run_id)
-        values (key, ops.business_day(i.created_at), in_account, in_livemode, i.customer_id, i.subscription_id, i.currency, i.status,
+        values (key, (i.created_at at time zone zone)::date, in_account, in_livemode, i.customer_id, i.subscription_id, i.currency, i.status,
           i.billing_reason, i.amount_due, i.amount_paid,
           (select coalesce(sum(r.amount) filter (where r.counted), 0) from public.payments r
             where r.kind = 'refund' and r.invoice_id = id and r.account = in_account),
@@ -1258,7 +1246,7 @@ begin
           p.occurred_exact := true;
         elsif verdict <= 0 and p.occurred_exact then
           update public.payments c set occurred_at = p.occurred_at, occurred_exact = true,
-            date = ops.business_day(p.occurred_at), synced_at = now()
+            date = (p.occurred_at at time zone zone)::date, synced_at = now()
           where c.external_id = key and (c.occurred_at, c.occurred_exact) is distinct from (p.occurred_at, true);
         end if;
       end if;
@@ -1267,7 +1255,7 @@ begin
           is distinct from (p.currency, p.amount, p.status, p.counted, p.occurred_at);
       end if;
     end if;
-    p.date := ops.business_day(p.occurred_at);
+    p.date := (p.occurred_at at time zone zone)::date;
     if verdict > 0 and changed then perform ops.put_payment(p); end if;
   elsif in_data is not null then
     -- A price's tiers and a coupon's products never change, and events don't tell them: once known they stay.
@@ -1326,8 +1314,8 @@ begin
   return 'processed';
 end
 $function$;
-revoke all on function ops.apply_version(change jsonb, version jsonb, rows jsonb) from public;
-grant execute on function ops.apply_version(change jsonb, version jsonb, rows jsonb) to service_role;
+revoke all on function ops.apply_version(change jsonb, event jsonb, version jsonb, rows jsonb, in_account text, in_livemode boolean, in_event text, zone text) from public;
+grant execute on function ops.apply_version(change jsonb, event jsonb, version jsonb, rows jsonb, in_account text, in_livemode boolean, in_event text, zone text) to service_role;
 
 CREATE OR REPLACE FUNCTION ops.billed_discounts(period ops.billed_periods)
  RETURNS jsonb
@@ -1679,19 +1667,10 @@ CREATE OR REPLACE FUNCTION ops.has_attributes(object jsonb, previous jsonb)
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
 AS $function$
-declare
-  attribute record;
-  present jsonb;
 begin
-  for attribute in select * from jsonb_each(previous) loop
-    present := coalesce(object -> attribute.key, 'null');
-    if jsonb_typeof(attribute.value) = 'object' and jsonb_typeof(present) = 'object' then
-      if not ops.has_attributes(present, attribute.value) then return false; end if;
-    elsif present <> attribute.value then
-      return false;
-    end if;
-  end loop;
-  return true;
+  return not exists (select from jsonb_each(previous) a
+    where case when jsonb_typeof(a.value) = 'object' and jsonb_typeof(object -> a.key) = 'object'
+      then not ops.has_attributes(object -> a.key, a.value) else coalesce(object -> a.key, 'null') <> a.value end);
 end
 $function$;
 revoke all on function ops.has_attributes(object jsonb, previous jsonb) from public;
@@ -1864,12 +1843,8 @@ grant execute on function ops.list_event_partitions(before_day date) to service_
 
 CREATE OR REPLACE FUNCTION ops.lock_stripe(account text, key text)
  RETURNS void
- LANGUAGE plpgsql
-AS $function$
-begin
-  perform pg_advisory_xact_lock(hashtextextended('stripe ' || account || ' ' || key, 6));
-end
-$function$;
+ LANGUAGE sql
+RETURN pg_advisory_xact_lock(hashtextextended(((('stripe '::text || account) || ' '::text) || key), (6)::bigint));
 revoke all on function ops.lock_stripe(account text, key text) from public;
 grant execute on function ops.lock_stripe(account text, key text) to service_role;
 
@@ -2090,6 +2065,7 @@ CREATE OR REPLACE FUNCTION ops.mark_reference()
  SET search_path TO ''
 AS $function$
 begin
+  if new.type not in ('price', 'coupon', 'discount') then return null; end if;
   insert into ops.dirty_marks (kind, table_name, key) values ('reference', 'billing_objects', new.object_id);
   return null;
 end
@@ -2185,6 +2161,8 @@ CREATE OR REPLACE FUNCTION ops.mark_subscriber()
  SET search_path TO ''
 AS $function$
 begin
+  if tg_op = 'UPDATE' and (old.deleted, case when old.deleted then old.version_at end)
+    is not distinct from (new.deleted, case when new.deleted then new.version_at end) then return null; end if;
   insert into ops.dirty_marks (kind, table_name, key) values ('subscriber', 'billing_objects', new.object_id);
   return null;
 end
@@ -2198,6 +2176,13 @@ CREATE OR REPLACE FUNCTION ops.mark_subscription()
  SET search_path TO ''
 AS $function$
 begin
+  if tg_op = 'UPDATE'
+    and (old.external_id, old.date, old.account, old.livemode, old.customer_id, old.status, old.currency, old.mrr, old.items, old.discounts,
+      old.trial_start, old.trial_end, old.pause_behavior, old.cancel_at, old.cancel_at_period_end, old.current_period_end, old.ended_at,
+      old.cancellation_reason)
+    is not distinct from (new.external_id, new.date, new.account, new.livemode, new.customer_id, new.status, new.currency, new.mrr, new.items, new.discounts,
+      new.trial_start, new.trial_end, new.pause_behavior, new.cancel_at, new.cancel_at_period_end, new.current_period_end, new.ended_at,
+      new.cancellation_reason) then return null; end if;
   if tg_op <> 'DELETE' then
     insert into ops.dirty_marks (kind, table_name, key) values ('subscription', 'subscriptions', new.external_id);
   end if;
@@ -2754,6 +2739,9 @@ declare
   event jsonb;
   version jsonb;
   account text;
+  livemode boolean;
+  zone text;
+  created timestamptz;
   event_key text;
   status text;
   before text;
@@ -2765,19 +2753,22 @@ begin
   event := change -> 'event';
   version := change -> 'object';
   account := change ->> 'account';
+  livemode := (change ->> 'livemode')::boolean;
   if jsonb_typeof(version) = 'object' then
     perform ops.lock_stripe(account, coalesce(change #>> '{rows,payments,0,payment_intent_id}', change #>> '{rows,payments,0,charge_id}',
       change #>> '{object,data,payment_intent}', (version ->> 'type') || ':' || (version ->> 'id')));
   end if;
+  zone := coalesce((select t.reporting_timezone from ops.settings t), 'UTC');
 
   if jsonb_typeof(event) = 'object' then
     event_key := ops.stripe_key(account, event ->> 'id');
     status := event ->> 'status';
+    created := (event ->> 'created')::timestamptz;
     insert into public.billing_events as e (external_id, date, account, livemode, type, object_type, object_id, customer_id,
       api_version, event_created, status, error, next_attempt_at, payload, run_id)
-    values (event_key, ops.business_day((event ->> 'created')::timestamptz), account, (change ->> 'livemode')::boolean,
+    values (event_key, (created at time zone zone)::date, account, livemode,
       event ->> 'type', event ->> 'object_type', event ->> 'object_id', event ->> 'customer_id', event ->> 'api_version',
-      (event ->> 'created')::timestamptz, status, event ->> 'error',
+      created, status, event ->> 'error',
       case when status = 'failed' then now() + interval '1 minute' end, event -> 'payload', (change ->> 'run_id')::uuid)
     on conflict (external_id) do nothing;
     if not found then
@@ -2790,19 +2781,24 @@ begin
       where e.external_id = event_key;
     end if;
     if status <> 'processed' then return status; end if;
+  else
+    event := null;
   end if;
   if jsonb_typeof(version) is distinct from 'object' then return 'ignored'; end if;
 
-  result := ops.apply_version(change, version, change -> 'rows');
-  for part in select p.value from jsonb_array_elements(change -> 'embedded') p loop
-    if ops.apply_version(change, part -> 'object', part -> 'rows') = 'processed' and result in ('stale', 'unchanged') then
-      result := 'processed';
-    end if;
-  end loop;
+  result := ops.apply_version(change, event, version, change -> 'rows', account, livemode, event_key, zone);
+  if change -> 'embedded' <> '[]' then
+    for part in select p.value from jsonb_array_elements(change -> 'embedded') p loop
+      if ops.apply_version(change, event, part -> 'object', part -> 'rows', account, livemode, event_key, zone) = 'processed'
+        and result in ('stale', 'unchanged') then
+        result := 'processed';
+      end if;
+    end loop;
+  end if;
   if change -> 'references' <> '[]' then
     insert into public.billing_objects (external_id, date, account, livemode, type, object_id, version_at, source, data, run_id)
-    select distinct on (r.type, r.id) ops.stripe_key(account, r.type || ':' || r.id), ops.business_day((version ->> 'version_at')::timestamptz),
-        account, (change ->> 'livemode')::boolean, r.type, r.id, '-infinity'::timestamptz, change ->> 'source', r.data, (change ->> 'run_id')::uuid
+    select distinct on (r.type, r.id) ops.stripe_key(account, r.type || ':' || r.id),
+        ((version ->> 'version_at')::timestamptz at time zone zone)::date, account, livemode, r.type, r.id, '-infinity'::timestamptz, change ->> 'source', r.data, (change ->> 'run_id')::uuid
     from jsonb_to_recordset(change -> 'references') as r (type text, id text, data jsonb)
     on conflict do nothing;
   end if;

@@ -36,6 +36,9 @@ export interface TestWorld {
   readonly env: Record<string, string>;
 }
 
+/** A company small enough that a first run takes seconds. */
+export const SMALL_WORLD = { ratesSince: '2026-05-01', ordersPerDay: 4, stripe: { customers: 15 } } as const;
+
 const SOURCES = ['META', 'TIKTOK', 'SHOPIFY', 'STRIPE', 'POSTHOG'] as const;
 
 /** The environment with these sources alone configured (and the rates): a test that needs no more is done sooner. */
@@ -57,7 +60,7 @@ export function useWorld(now: string, assign: (world: TestWorld) => void): void 
   let sandbox: Sandbox;
   let database: TestDatabase;
   beforeAll(async () => {
-    sandbox = await startSandbox({ now, ratesSince: '2026-05-01', stripe: { customers: 15 } });
+    sandbox = await startSandbox({ now, ...SMALL_WORLD });
   });
   afterAll(() => sandbox.close());
   beforeEach(async () => {

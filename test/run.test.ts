@@ -14,6 +14,7 @@ import {
   listen,
   lockHeld,
   query,
+  SMALL_WORLD,
   startFloyo,
   withSources,
 } from './floyo.ts';
@@ -30,7 +31,7 @@ let expected: Record<string, string>;
 let expectedOfFew: Record<string, string>;
 
 beforeAll(async () => {
-  sandbox = await startSandbox({ now: NOW, ratesSince: '2026-05-01', stripe: { customers: 15 } });
+  sandbox = await startSandbox({ now: NOW, ...SMALL_WORLD });
   expected = await faultlessRun(sandbox.env);
   expectedOfFew = await faultlessRun(withSources(sandbox.env, 'META', 'SHOPIFY'));
 }, 60_000);
@@ -90,7 +91,8 @@ describe('a run', () => {
     sandbox.faults.add({ vendor: 'tiktok', kind: 'wrong_token', times: -1 });
     const run = await floyoJson(['run'], {
       ...withSources(env, 'META', 'TIKTOK', 'SHOPIFY'),
-      ALERT_WEBHOOK_URL: hook.url });
+      ALERT_WEBHOOK_URL: hook.url,
+    });
     hook.server.close();
     expect(run.code).toBe(1);
     expect(run.document.status).toBe('partial');
@@ -129,7 +131,10 @@ describe('a run', () => {
     sandbox.faults.add(cut);
     const run = await floyoJson(['run', '--only', 'meta'], withSources(env, 'META'));
     expect(run.document.warnings.join()).toContain("from the vendor's by more than 0.1 %");
-    const { document } = await floyoJson<{ sources: { source: string; drift: number }[] }>(['status'], withSources(env, 'META'));
+    const { document } = await floyoJson<{ sources: { source: string; drift: number }[] }>(
+      ['status'],
+      withSources(env, 'META'),
+    );
     expect(document.sources.some(({ source, drift }) => source === 'meta' && drift > 0)).toBe(true);
   });
 

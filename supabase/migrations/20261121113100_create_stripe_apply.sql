@@ -20,19 +20,10 @@ $$;
 -- Whether the object has the values of `previous`, an event's previous_attributes: of an inner object only those named.
 create function ops.has_attributes(object jsonb, previous jsonb) returns boolean
 language plpgsql immutable parallel safe as $$
-declare
-  attribute record;
-  present jsonb;
 begin
-  for attribute in select * from jsonb_each(previous) loop
-    present := coalesce(object -> attribute.key, 'null');
-    if jsonb_typeof(attribute.value) = 'object' and jsonb_typeof(present) = 'object' then
-      if not ops.has_attributes(present, attribute.value) then return false; end if;
-    elsif present <> attribute.value then
-      return false;
-    end if;
-  end loop;
-  return true;
+  return not exists (select from jsonb_each(previous) a
+    where case when jsonb_typeof(a.value) = 'object' and jsonb_typeof(object -> a.key) = 'object'
+      then not ops.has_attributes(object -> a.key, a.value) else coalesce(object -> a.key, 'null') <> a.value end);
 end
 $$;
 
@@ -167,11 +158,8 @@ $$;
 
 -- An invoice's refunds and its own versions come in transactions of their own: this lock lets each see the other's.
 create function ops.lock_stripe(account text, key text) returns void
-language plpgsql as $$
-begin
-  perform pg_advisory_xact_lock(hashtextextended('stripe ' || account || ' ' || key, 6));
-end
-$$;
+language sql
+return pg_advisory_xact_lock(hashtextextended('stripe ' || account || ' ' || key, 6));
 
 create function ops.refresh_refunded(of_account text, of_invoice text) returns void
 language plpgsql as $$
@@ -230,22 +218,20 @@ end
 $$;
 
 -- One version of one object. Says processed, stale, duplicate or unchanged.
-create function ops.apply_version(change jsonb, version jsonb, rows jsonb) returns text
+-- What stripe_apply has read of the change already is given: reading it again would cost every event.
+create function ops.apply_version(change jsonb, event jsonb, version jsonb, rows jsonb, in_account text, in_livemode boolean,
+  in_event text, zone text) returns text
 language plpgsql as $$
 declare
-  event jsonb := nullif(change -> 'event', 'null');
-  in_account text := change ->> 'account';
-  in_livemode boolean := (change ->> 'livemode')::boolean;
   in_type text := version ->> 'type';
   id text := version ->> 'id';
   at timestamptz := (version ->> 'version_at')::timestamptz;
   in_rank bigint := (version ->> 'rank')::bigint;
   in_deleted boolean := (version ->> 'deleted')::boolean;
   in_data jsonb := nullif(version -> 'data', 'null');
-  in_event text := ops.stripe_key(in_account, event ->> 'id');
   in_run uuid := (change ->> 'run_id')::uuid;
   key text := ops.stripe_key(in_account, id);
-  day date := ops.business_day(at);
+  day date := (at at time zone zone)::date;
   stored public.billing_objects;
   -- 1 newer, 0 the same, -1 older, 2 nobody can tell: taken, and marked dirty.
   verdict integer := 1;
@@ -335,7 +321,7 @@ begin
       else
         insert into public.invoices (external_id, date, account, livemode, customer_id, subscription_id, currency, status,
           billing_reason, amount_due, amount_paid, amount_refunded, created_at, paid_at, run_id)
-        values (key, ops.business_day(i.created_at), in_account, in_livemode, i.customer_id, i.subscription_id, i.currency, i.status,
+        values (key, (i.created_at at time zone zone)::date, in_account, in_livemode, i.customer_id, i.subscription_id, i.currency, i.status,
           i.billing_reason, i.amount_due, i.amount_paid,
           (select coalesce(sum(r.amount) filter (where r.counted), 0) from public.payments r
             where r.kind = 'refund' and r.invoice_id = id and r.account = in_account),
@@ -365,7 +351,7 @@ begin
           p.occurred_exact := true;
         elsif verdict <= 0 and p.occurred_exact then
           update public.payments c set occurred_at = p.occurred_at, occurred_exact = true,
-            date = ops.business_day(p.occurred_at), synced_at = now()
+            date = (p.occurred_at at time zone zone)::date, synced_at = now()
           where c.external_id = key and (c.occurred_at, c.occurred_exact) is distinct from (p.occurred_at, true);
         end if;
       end if;
@@ -374,7 +360,7 @@ begin
           is distinct from (p.currency, p.amount, p.status, p.counted, p.occurred_at);
       end if;
     end if;
-    p.date := ops.business_day(p.occurred_at);
+    p.date := (p.occurred_at at time zone zone)::date;
     if verdict > 0 and changed then perform ops.put_payment(p); end if;
   elsif in_data is not null then
     -- A price's tiers and a coupon's products never change, and events don't tell them: once known they stay.
@@ -444,6 +430,9 @@ declare
   event jsonb;
   version jsonb;
   account text;
+  livemode boolean;
+  zone text;
+  created timestamptz;
   event_key text;
   status text;
   before text;
@@ -455,19 +444,22 @@ begin
   event := change -> 'event';
   version := change -> 'object';
   account := change ->> 'account';
+  livemode := (change ->> 'livemode')::boolean;
   if jsonb_typeof(version) = 'object' then
     perform ops.lock_stripe(account, coalesce(change #>> '{rows,payments,0,payment_intent_id}', change #>> '{rows,payments,0,charge_id}',
       change #>> '{object,data,payment_intent}', (version ->> 'type') || ':' || (version ->> 'id')));
   end if;
+  zone := coalesce((select t.reporting_timezone from ops.settings t), 'UTC');
 
   if jsonb_typeof(event) = 'object' then
     event_key := ops.stripe_key(account, event ->> 'id');
     status := event ->> 'status';
+    created := (event ->> 'created')::timestamptz;
     insert into public.billing_events as e (external_id, date, account, livemode, type, object_type, object_id, customer_id,
       api_version, event_created, status, error, next_attempt_at, payload, run_id)
-    values (event_key, ops.business_day((event ->> 'created')::timestamptz), account, (change ->> 'livemode')::boolean,
+    values (event_key, (created at time zone zone)::date, account, livemode,
       event ->> 'type', event ->> 'object_type', event ->> 'object_id', event ->> 'customer_id', event ->> 'api_version',
-      (event ->> 'created')::timestamptz, status, event ->> 'error',
+      created, status, event ->> 'error',
       case when status = 'failed' then now() + interval '1 minute' end, event -> 'payload', (change ->> 'run_id')::uuid)
     on conflict (external_id) do nothing;
     if not found then
@@ -480,19 +472,24 @@ begin
       where e.external_id = event_key;
     end if;
     if status <> 'processed' then return status; end if;
+  else
+    event := null;
   end if;
   if jsonb_typeof(version) is distinct from 'object' then return 'ignored'; end if;
 
-  result := ops.apply_version(change, version, change -> 'rows');
-  for part in select p.value from jsonb_array_elements(change -> 'embedded') p loop
-    if ops.apply_version(change, part -> 'object', part -> 'rows') = 'processed' and result in ('stale', 'unchanged') then
-      result := 'processed';
-    end if;
-  end loop;
+  result := ops.apply_version(change, event, version, change -> 'rows', account, livemode, event_key, zone);
+  if change -> 'embedded' <> '[]' then
+    for part in select p.value from jsonb_array_elements(change -> 'embedded') p loop
+      if ops.apply_version(change, event, part -> 'object', part -> 'rows', account, livemode, event_key, zone) = 'processed'
+        and result in ('stale', 'unchanged') then
+        result := 'processed';
+      end if;
+    end loop;
+  end if;
   if change -> 'references' <> '[]' then
     insert into public.billing_objects (external_id, date, account, livemode, type, object_id, version_at, source, data, run_id)
-    select distinct on (r.type, r.id) ops.stripe_key(account, r.type || ':' || r.id), ops.business_day((version ->> 'version_at')::timestamptz),
-        account, (change ->> 'livemode')::boolean, r.type, r.id, '-infinity'::timestamptz, change ->> 'source', r.data, (change ->> 'run_id')::uuid
+    select distinct on (r.type, r.id) ops.stripe_key(account, r.type || ':' || r.id),
+        ((version ->> 'version_at')::timestamptz at time zone zone)::date, account, livemode, r.type, r.id, '-infinity'::timestamptz, change ->> 'source', r.data, (change ->> 'run_id')::uuid
     from jsonb_to_recordset(change -> 'references') as r (type text, id text, data jsonb)
     on conflict do nothing;
   end if;
@@ -506,7 +503,7 @@ revoke execute on function ops.stripe_key(text, text), ops.business_day(timestam
   ops.item_skeleton(jsonb), ops.discount_ids(jsonb), ops.resolve_values(text, boolean, text),
   ops.value_subscription(public.subscriptions), ops.is_other_subscription(public.subscriptions, public.subscriptions),
   ops.put_subscription(public.subscriptions), ops.lock_stripe(text, text), ops.refresh_refunded(text, text),
-  ops.put_payment(public.payments), ops.apply_version(jsonb, jsonb, jsonb), public.stripe_apply(jsonb)
+  ops.put_payment(public.payments), ops.apply_version(jsonb, jsonb, jsonb, jsonb, text, boolean, text, text), public.stripe_apply(jsonb)
   from public, anon, authenticated;
 grant execute on function ops.stripe_key(text, text), ops.business_day(timestamptz), ops.has_attributes(jsonb, jsonb),
   ops.compare_versions(text, jsonb, bigint, boolean, text, bigint, boolean),
@@ -514,5 +511,5 @@ grant execute on function ops.stripe_key(text, text), ops.business_day(timestamp
   ops.item_skeleton(jsonb), ops.discount_ids(jsonb), ops.resolve_values(text, boolean, text),
   ops.value_subscription(public.subscriptions), ops.is_other_subscription(public.subscriptions, public.subscriptions),
   ops.put_subscription(public.subscriptions), ops.lock_stripe(text, text), ops.refresh_refunded(text, text),
-  ops.put_payment(public.payments), ops.apply_version(jsonb, jsonb, jsonb), public.stripe_apply(jsonb)
+  ops.put_payment(public.payments), ops.apply_version(jsonb, jsonb, jsonb, jsonb, text, boolean, text, text), public.stripe_apply(jsonb)
   to service_role;

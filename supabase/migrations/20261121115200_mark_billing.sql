@@ -1,6 +1,6 @@
 -- Changes of billing rows leave marks like those of any source row (I9). Row by row and not by statement: a webhook
--- writes one row at a time, and a condition of the trigger costs it far less than transition tables. Only the platform's
--- own live account is in metrics.
+-- writes one row at a time, for which transition tables cost far more. A trigger's condition is read anew, from its text,
+-- in every statement: a long one is in the function instead. Only the platform's own live account is in metrics.
 
 alter table ops.dirty_marks drop constraint dirty_marks_kind_check;
 alter table ops.dirty_marks add constraint dirty_marks_kind_check
@@ -11,6 +11,13 @@ comment on table ops.dirty_marks is 'What changed since metrics were computed. d
 create function ops.mark_subscription() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
+  if tg_op = 'UPDATE'
+    and (old.external_id, old.date, old.account, old.livemode, old.customer_id, old.status, old.currency, old.mrr, old.items, old.discounts,
+      old.trial_start, old.trial_end, old.pause_behavior, old.cancel_at, old.cancel_at_period_end, old.current_period_end, old.ended_at,
+      old.cancellation_reason)
+    is not distinct from (new.external_id, new.date, new.account, new.livemode, new.customer_id, new.status, new.currency, new.mrr, new.items, new.discounts,
+      new.trial_start, new.trial_end, new.pause_behavior, new.cancel_at, new.cancel_at_period_end, new.current_period_end, new.ended_at,
+      new.cancellation_reason) then return null; end if;
   if tg_op <> 'DELETE' then
     insert into ops.dirty_marks (kind, table_name, key) values ('subscription', 'subscriptions', new.external_id);
   end if;
@@ -47,6 +54,8 @@ $$;
 create function ops.mark_subscriber() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
+  if tg_op = 'UPDATE' and (old.deleted, case when old.deleted then old.version_at end)
+    is not distinct from (new.deleted, case when new.deleted then new.version_at end) then return null; end if;
   insert into ops.dirty_marks (kind, table_name, key) values ('subscriber', 'billing_objects', new.object_id);
   return null;
 end
@@ -57,6 +66,7 @@ $$;
 create function ops.mark_reference() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
+  if new.type not in ('price', 'coupon', 'discount') then return null; end if;
   insert into ops.dirty_marks (kind, table_name, key) values ('reference', 'billing_objects', new.object_id);
   return null;
 end
@@ -76,14 +86,7 @@ $$;
 
 create trigger mark_insert after insert on public.subscriptions for each row
   when (new.account = 'default' and new.livemode) execute function ops.mark_subscription();
-create trigger mark_update after update on public.subscriptions for each row
-  when ((old.external_id, old.date, old.account, old.livemode, old.customer_id, old.status, old.currency, old.mrr, old.items, old.discounts,
-      old.trial_start, old.trial_end, old.pause_behavior, old.cancel_at, old.cancel_at_period_end, old.current_period_end, old.ended_at,
-      old.cancellation_reason)
-    is distinct from (new.external_id, new.date, new.account, new.livemode, new.customer_id, new.status, new.currency, new.mrr, new.items, new.discounts,
-      new.trial_start, new.trial_end, new.pause_behavior, new.cancel_at, new.cancel_at_period_end, new.current_period_end, new.ended_at,
-      new.cancellation_reason))
-  execute function ops.mark_subscription();
+create trigger mark_update after update on public.subscriptions for each row execute function ops.mark_subscription();
 create trigger mark_delete after delete on public.subscriptions for each row execute function ops.mark_subscription();
 create trigger mark_truncate before truncate on public.subscriptions for each statement execute function ops.mark_all_billing();
 
@@ -107,11 +110,9 @@ create trigger mark_truncate before truncate on public.invoices for each stateme
 create trigger mark_customer_insert after insert on public.billing_objects for each row
   when (new.type = 'customer' and new.deleted) execute function ops.mark_subscriber();
 create trigger mark_customer_update after update on public.billing_objects for each row
-  when (new.type = 'customer' and (old.deleted, case when old.deleted then old.version_at end)
-    is distinct from (new.deleted, case when new.deleted then new.version_at end))
-  execute function ops.mark_subscriber();
+  when (new.type = 'customer') execute function ops.mark_subscriber();
 create trigger mark_reference_update after update on public.billing_objects for each row
-  when (new.type in ('price', 'coupon', 'discount') and old.data is distinct from new.data) execute function ops.mark_reference();
+  when (old.data is distinct from new.data) execute function ops.mark_reference();
 
 revoke execute on function ops.mark_subscription(), ops.mark_payment(), ops.mark_invoice(), ops.mark_subscriber(), ops.mark_reference(),
   ops.mark_all_billing() from public, anon, authenticated;

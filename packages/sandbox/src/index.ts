@@ -27,6 +27,8 @@ export interface SandboxOptions {
   port?: number;
   /** One shop more (or in place of a seeded one), served from a CSV of order lines. */
   shopCsv?: { shop: string; path: string };
+  /** Of each seeded shop on an ordinary day; 18 unless told. */
+  ordersPerDay?: number;
   /** The first day of the rates; all since 2009 unless told. */
   ratesSince?: string;
   /** How much happens in PostHog's project; a small product unless told. */
@@ -69,6 +71,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   };
   const shop = {
     ...(options.shopCsv === undefined ? {} : { shopCsv: options.shopCsv }),
+    ...(options.ordersPerDay === undefined ? {} : { ordersPerDay: options.ordersPerDay }),
     ...(options.report === undefined ? {} : { report: options.report }),
   };
   const app = new Hono();

@@ -28,6 +28,8 @@ export { shopifyAccess, shopifyEnv } from './shops.ts';
 export interface ShopifyServerOptions {
   /** One more shop, or one of the seeded ones replaced, with the orders of a CSV; read at once. */
   readonly shopCsv?: { readonly shop: string; readonly path: string };
+  /** Of the seeded shops, on an ordinary day; 18 unless told. */
+  readonly ordersPerDay?: number;
   /** Told what was made of the CSV, and what was left out. */
   readonly report?: (text: string) => void;
   /** The tokens that were granted, to look at them. */
@@ -110,7 +112,12 @@ export function createShopifyServer(context: VendorContext, options: ShopifyServ
 function createShops(context: VendorContext, options: ShopifyServerOptions): Map<string, ServedShop> {
   const firstDay = firstDayOf(context);
   const worlds = seededShops.map((shop, index) =>
-    createShopWorld(shop, context.seed, firstDay, (5 + index) * 100_000_000_000),
+    createShopWorld(shop, {
+      seed: context.seed,
+      firstDay,
+      firstId: (5 + index) * 100_000_000_000,
+      ...(options.ordersPerDay === undefined ? {} : { ordersPerDay: options.ordersPerDay }),
+    }),
   );
   if (options.shopCsv !== undefined) {
     const { shop, path } = options.shopCsv;

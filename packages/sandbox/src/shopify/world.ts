@@ -15,11 +15,18 @@ const ordersPerDayId = 1_000;
 const firstIdDay = dayNumber('2015-01-01');
 const weekdayFactor = [1.25, 0.95, 0.9, 0.92, 0.98, 1.05, 1.2];
 
-/**
- * @param firstDay the first day with orders, in days since 1970
- * @param firstId ids of shops must not meet: line and refund ids are made of the order's
- */
-export function createShopWorld(shop: WorldShop, seed: number, firstDay: number, firstId: number): ShopWorld {
+export interface ShopWorldOptions {
+  readonly seed: number;
+  /** The first day with orders, in days since 1970. */
+  readonly firstDay: number;
+  /** Ids of shops must not meet: line and refund ids are made of the order's. */
+  readonly firstId: number;
+  /** On an ordinary day of January 2026; 18 unless told. */
+  readonly ordersPerDay?: number;
+}
+
+export function createShopWorld(shop: WorldShop, options: ShopWorldOptions): ShopWorld {
+  const { seed, firstDay, firstId, ordersPerDay = 18 } = options;
   const days = new Map<number, readonly WorldOrder[]>();
 
   const idOf = (day: number, index: number): number => firstId + (day - firstIdDay) * ordersPerDayId + index;
@@ -44,7 +51,9 @@ export function createShopWorld(shop: WorldShop, seed: number, firstDay: number,
     const growth = Math.min(2, Math.max(0.6, 1 + 0.25 * ((day - dayNumber('2026-01-01')) / 365)));
     const month = new Date(day * dayMs).getUTCMonth();
     const season = month === 10 ? 1.25 : month === 11 ? 1.15 : 1;
-    return Math.round(18 * growth * season * (weekdayFactor[weekdayOf(day)] ?? 1) * (0.85 + random() * 0.3));
+    return Math.round(
+      ordersPerDay * growth * season * (weekdayFactor[weekdayOf(day)] ?? 1) * (0.85 + random() * 0.3),
+    );
   }
 
   /** A guest, somebody new, or somebody who ordered in the last months. */
