@@ -161,6 +161,29 @@ describe('a run after it', () => {
     expect((await coveredDays()).at(-1)).toBe('2026-11-24');
   });
 
+  it('reads the fees, which have no events', async () => {
+    const { mini } = await begin();
+    await harness.run();
+    mini.put({
+      id: 'txn_late',
+      object: 'balance_transaction',
+      created: seconds('2026-11-21T09:30:00Z'),
+      currency: 'usd',
+      amount: 1000,
+      fee: 59,
+      net: 941,
+      status: 'available',
+      type: 'charge',
+      source: 'ch_late',
+    });
+    mini.now = '2026-11-21T10:00:00Z';
+    await harness.run();
+    const { rows } = await sql`select external_id, kind, amount::text from payments`.execute(
+      harness.session.db,
+    );
+    expect(rows).toEqual([{ external_id: 'stripe:txn_late', kind: 'fee', amount: '0.59' }]);
+  });
+
   it('takes what the webhook brought as done', async () => {
     const { mini, sub } = await begin();
     await harness.run();
@@ -309,7 +332,8 @@ describe('once a day', () => {
     const asked = mini.requests.length;
     mini.now = '2026-11-23T10:00:00Z';
     await harness.run();
-    expect(mini.requests.length - asked).toBe(4);
+    // Four groups of events, and the fees.
+    expect(mini.requests.length - asked).toBe(5);
   });
 
   it('a list that lacks too much is not believed', async () => {

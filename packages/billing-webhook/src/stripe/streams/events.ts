@@ -9,11 +9,13 @@ import type { InstantWindow } from '@floyo/shared/window';
 import { EVENT_GROUPS } from '../event-types.ts';
 import { toSeconds } from '../read-days.ts';
 import { readEvents } from '../read-events.ts';
+import { type Listed, readListed, toRecords } from '../read-state.ts';
 import type { StripeRecord } from '../record.ts';
 import type { StripeSession } from '../session.ts';
 import { tendBilling } from '../tend.ts';
 import { common } from './define.ts';
 
+const FEES: Listed = { type: 'balance_transaction', path: 'balance_transactions', parameters: {} };
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
@@ -44,4 +46,6 @@ async function* readChanges(
   for (const types of EVENT_GROUPS)
     for await (const { objects } of readEvents(session.client, io, types, created))
       yield objects.map((event) => ({ kind: 'event', event: { ...event, object: String(event['object']) } }));
+  // Fees have no events: what moved the balance in that time is listed.
+  for await (const page of readListed(session.client, io, FEES, created)) yield toRecords(page);
 }
