@@ -184,7 +184,8 @@ describe('trouble', () => {
     const records = await collect(orders.readDays(shop, week, io));
     expect(records).toHaveLength(calm.length);
     expect(io.http.counts.retries).toBe(0);
-    expect(io.http.counts.throttledMs).toBeGreaterThanOrEqual(60);
+    // Twice 30 ms; a timer may fire a fraction of one early.
+    expect(io.http.counts.throttledMs).toBeGreaterThanOrEqual(58);
   });
 
   it.each([
