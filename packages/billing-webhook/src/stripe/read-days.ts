@@ -9,6 +9,9 @@ import { type Listed, readListed, readState, toRecords } from './read-state.ts';
 import type { StripeRecord } from './record.ts';
 import type { StripeSession } from './session.ts';
 
+/** What moved the balance, with its fees: Stripe makes no events of it. */
+export const FEES: Listed = { type: 'balance_transaction', path: 'balance_transactions', parameters: {} };
+
 const DAY_LISTS: readonly Listed[] = [
   {
     type: 'invoice',
@@ -20,7 +23,7 @@ const DAY_LISTS: readonly Listed[] = [
   { type: 'charge', path: 'charges', parameters: {} },
   { type: 'refund', path: 'refunds', parameters: {} },
   { type: 'dispute', path: 'disputes', parameters: {} },
-  { type: 'balance_transaction', path: 'balance_transactions', parameters: {} },
+  FEES,
 ];
 
 /** The records of the window, a page at a time. */

@@ -7,15 +7,14 @@ import { defineStream, type Io, type Stream } from '@floyo/shared/connector';
 import type { InstantWindow } from '@floyo/shared/window';
 
 import { EVENT_GROUPS } from '../event-types.ts';
-import { toSeconds } from '../read-days.ts';
+import { FEES, toSeconds } from '../read-days.ts';
 import { readEvents } from '../read-events.ts';
-import { type Listed, readListed, toRecords } from '../read-state.ts';
+import { readListed, toRecords } from '../read-state.ts';
 import type { StripeRecord } from '../record.ts';
 import type { StripeSession } from '../session.ts';
 import { tendBilling } from '../tend.ts';
 import { common } from './define.ts';
 
-const FEES: Listed = { type: 'balance_transaction', path: 'balance_transactions', parameters: {} };
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
