@@ -1,7 +1,7 @@
 /**
- * The store over a pool of Postgres connections: one prepared statement an event, or one for all that arrived while the
- * last one was under way, in one transaction. Under a burst that saves most round trips and commits; a delivery that comes
- * alone never waits for others. One statement at a time also means that deliveries of one process don't deadlock.
+ * The store over a pool of Postgres connections: one prepared statement an event, or one for several that arrived while
+ * the last one was under way, in one transaction. Under a burst that saves most round trips and commits; a delivery that
+ * comes alone never waits for others. One statement at a time also means that deliveries of one process don't deadlock.
  */
 import { type Pool, sqlState } from '@floyo/shared/db';
 
@@ -17,10 +17,14 @@ interface Job {
   readonly done: PromiseWithResolvers<Applied>;
 }
 
+/** Tells a job's caller what became of it. */
+type Answer = () => void;
+
 export function createPgStore(pool: Pool): EventStore {
   const queue: Job[] = [];
   let running = 0;
   let allowed = 1;
+  let latest = 0;
 
   async function ask(name: string, text: string, values: readonly string[]): Promise<unknown[]> {
     try {
@@ -30,18 +34,19 @@ export function createPgStore(pool: Pool): EventStore {
     }
   }
 
-  async function applyOne({ change, done }: Job): Promise<void> {
+  async function applyOne({ change, done }: Job): Promise<Answer> {
     try {
       const [answer] = await ask('stripe_apply', 'select public.stripe_apply($1::jsonb) as answer', [change]);
-      done.resolve(toApplied(answer));
+      const applied = toApplied(answer);
+      return () => done.resolve(applied);
     } catch (error) {
-      done.reject(error);
+      return () => done.reject(error);
     }
   }
 
-  async function applyAll(jobs: readonly Job[]): Promise<void> {
+  async function applyAll(jobs: readonly Job[]): Promise<Answer[]> {
     const [first] = jobs;
-    if (jobs.length === 1 && first !== undefined) return applyOne(first);
+    if (jobs.length === 1 && first !== undefined) return [await applyOne(first)];
     try {
       const answers = await ask(
         'stripe_apply_all',
@@ -49,16 +54,28 @@ export function createPgStore(pool: Pool): EventStore {
         [`[${jobs.map(({ change }) => change).join(',')}]`],
       );
       const applied = answers.map(toApplied);
-      for (const [index, { done }] of jobs.entries()) done.resolve(applied[index] ?? toApplied(undefined));
+      return jobs.map(
+        ({ done }, index) =>
+          () =>
+            done.resolve(applied[index] ?? toApplied(undefined)),
+      );
     } catch {
       // Nothing of it was done. One of them is the cause: each has its own answer.
-      for (const job of jobs) await applyOne(job);
+      const answers: Answer[] = [];
+      for (const job of jobs) answers.push(await applyOne(job));
+      return answers;
     }
+  }
+
+  /** Half of those under way: while the database works on one half, this process answers the other and reads what comes. */
+  function takeBatch(): Job[] {
+    return queue.splice(0, Math.min(MAX_BATCH, Math.ceil((queue.length + latest) / 2)));
   }
 
   function pump(): void {
     while (queue.length > 0 && running < allowed) {
-      const jobs = queue.splice(0, MAX_BATCH);
+      const jobs = takeBatch();
+      latest = jobs.length;
       let stalled = false;
       running++;
       const timer = setTimeout(() => {
@@ -67,11 +84,17 @@ export function createPgStore(pool: Pool): EventStore {
         allowed++;
         pump();
       }, STALLED_MS);
-      void applyAll(jobs).finally(() => {
+      void applyAll(jobs).then((answers) => {
         clearTimeout(timer);
         running--;
         if (stalled) allowed--;
         pump();
+        const tell = () => {
+          for (const answer of answers) answer();
+        };
+        // The next statement is on its way before these callers' work begins: it is sent when this turn of the loop ends.
+        if (running > 0) setImmediate(tell);
+        else tell();
       });
     }
   }
