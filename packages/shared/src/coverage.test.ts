@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { listCoverage, writeCoverage } from './coverage.ts';
+import { listCoverage, listOpenDays, writeCoverage } from './coverage.ts';
 import { connect, type Session } from './db.ts';
 import { createTestDatabase, type TestDatabase } from './testing/database.ts';
 
@@ -66,4 +66,35 @@ test('a later reading replaces an earlier one and never the other way round', as
 test('streams have their own days', async () => {
   await cover('c', '2026-11-02T00:00:00Z', FIRST);
   expect(await list('d')).toEqual([]);
+});
+
+describe('open days', () => {
+  const open = (stream: string, from: string, to: string) =>
+    listOpenDays(session.db, { source: 'meta', accountId: '1', stream }, { from, to });
+
+  test('are those never read, and those read before they were final, wherever they lie', async () => {
+    expect(await open('e', '2026-10-23', '2026-10-25')).toEqual({
+      missing: ['2026-10-23', '2026-10-24'],
+      notFinal: [],
+    });
+    // The 24th is final then, the 25th not yet.
+    await cover('e', '2026-10-25T23:00:00Z', FIRST);
+    expect(await open('e', '2026-10-23', '2026-10-28')).toEqual({
+      missing: ['2026-10-23', '2026-10-26', '2026-10-27'],
+      notFinal: ['2026-10-25'],
+    });
+    expect(await open('e', '2026-10-27', '2026-10-28')).toEqual({
+      missing: ['2026-10-27'],
+      notFinal: ['2026-10-25'],
+    });
+    await cover('e', '2026-10-26T23:00:00Z', SECOND);
+    expect(await open('e', '2026-10-24', '2026-10-26')).toEqual({ missing: [], notFinal: [] });
+  });
+
+  test('do not fill the gap between days read long ago and the first run, and end with the window', async () => {
+    await cover('f', '2026-11-30T00:00:00Z', FIRST);
+    expect((await open('f', '2026-11-01', '2026-11-03')).missing).toEqual(['2026-11-01', '2026-11-02']);
+    await cover('g', '2026-10-24T00:00:00Z', FIRST);
+    expect(await open('g', '2026-10-24', '2026-10-25')).toEqual({ missing: [], notFinal: ['2026-10-24'] });
+  });
 });

@@ -28,6 +28,31 @@ export async function listCoverage(db: Session['db'], key: StreamKey): Promise<C
   return rows.map((row) => ({ day: row.day, readAt: row.read_at, runId: row.run_id, final: row.final }));
 }
 
+/** The days that a stream still has to read. */
+export interface OpenDays {
+  /** Days of the window that were never read, oldest first. */
+  readonly missing: readonly Day[];
+  /** Days before the window's end, also before its beginning, whose last reading was before they were final. */
+  readonly notFinal: readonly Day[];
+}
+
+/** What coverage leaves open: found by the database, since decades of final days would take longer to send than to read. */
+export async function listOpenDays(db: Session['db'], key: StreamKey, window: DayWindow): Promise<OpenDays> {
+  const { rows } = await sql<{ day: Day; missing: boolean }>`
+    with covered as materialized (
+      select day, read_at < final_at as is_open from ops.coverage
+      where source = ${key.source} and account_id = ${key.accountId} and stream = ${key.stream}
+        and day < ${window.to}::date
+    )
+    select day, false as missing from covered where is_open
+    union all
+    select g.day::date, true from generate_series(${window.from}::date, ${window.to}::date - 1, interval '1 day') g (day)
+    where g.day::date not in (select day from covered)
+    order by day`.execute(db);
+  const days = (missing: boolean) => rows.filter((row) => row.missing === missing).map(({ day }) => day);
+  return { missing: days(true), notFinal: days(false) };
+}
+
 /** Records that the days of the window were read whole at `readAt`; an earlier reading never replaces a later one. */
 export async function writeCoverage(
   trx: Transaction<Database>,

@@ -1,80 +1,58 @@
 import { describe, expect, test } from 'vitest';
 
 import type { CoveredDay } from './coverage.ts';
-import { planBackfill, planDays, planGaps } from './plan.ts';
-import { addDays, type DayWindow, listDays } from './window.ts';
+import { planBackfill, planDays, toWindows } from './plan.ts';
+import { type DayWindow, listDays } from './window.ts';
 
 const today = '2026-11-21';
-const runId = 'r1';
 
-/** Coverage of days, read on a day (`final` as the ledger would tell it for a 3-day restatement). */
-function covered(
-  window: DayWindow,
-  options: { readOn?: string; run?: string; final?: boolean } = {},
-): CoveredDay[] {
-  const { readOn = today, run = runId } = options;
-  return listDays(window).map((day) => ({
-    day,
-    readAt: `${readOn}T00:00:00Z`,
-    runId: run,
-    final: options.final ?? readOn >= addDays(day, 1 + 3),
-  }));
+/** Coverage of days, read by a run. */
+function covered(window: DayWindow, run = 'r1'): CoveredDay[] {
+  return listDays(window).map((day) => ({ day, readAt: `${today}T00:00:00Z`, runId: run, final: true }));
 }
 
 const base = { today, since: '2026-11-01', restatementDays: 3, maxWindowDays: 30 };
 const daysOf = (windows: readonly DayWindow[]) => windows.flatMap(listDays);
 
+const nothing = { missing: [], notFinal: [] };
+
 describe('days that are due', () => {
   test('the first run reads from its first day up to and including today', () => {
-    expect(planDays({ ...base, coverage: [] })).toEqual([{ from: '2026-11-01', to: '2026-11-22' }]);
+    const open = { missing: listDays({ from: '2026-11-01', to: '2026-11-22' }), notFinal: [] };
+    expect(planDays({ ...base, open })).toEqual([{ from: '2026-11-01', to: '2026-11-22' }]);
   });
 
-  test('windows are cut to what the vendor takes, newest first', () => {
-    expect(planDays({ ...base, maxWindowDays: 8, coverage: [] })).toEqual([
+  test('when all is covered, only days that may still change are read, and none before the first', () => {
+    expect(planDays({ ...base, open: nothing })).toEqual([{ from: '2026-11-18', to: '2026-11-22' }]);
+    expect(planDays({ ...base, since: '2026-11-20', open: nothing })).toEqual([
+      { from: '2026-11-20', to: '2026-11-22' },
+    ]);
+  });
+
+  test('an outage of 40 days is read again, no day left out', () => {
+    const open = {
+      missing: listDays({ from: '2026-10-13', to: '2026-11-22' }),
+      notFinal: listDays({ from: '2026-10-09', to: '2026-10-13' }),
+    };
+    const due = daysOf(planDays({ ...base, since: '2026-09-01', open }));
+    expect(due.toSorted()).toEqual(listDays({ from: '2026-10-09', to: '2026-11-22' }));
+  });
+
+  test('a day last read before it was final is read once more', () => {
+    const due = daysOf(planDays({ ...base, open: { ...nothing, notFinal: ['2026-11-12'] } }));
+    expect(due.toSorted()).toEqual(['2026-11-12', ...listDays({ from: '2026-11-18', to: '2026-11-22' })]);
+  });
+});
+
+describe('windows', () => {
+  test('join neighbouring days and are cut to what the vendor takes, newest first', () => {
+    expect(toWindows(listDays({ from: '2026-11-01', to: '2026-11-22' }), 8)).toEqual([
       { from: '2026-11-14', to: '2026-11-22' },
       { from: '2026-11-06', to: '2026-11-14' },
       { from: '2026-11-01', to: '2026-11-06' },
     ]);
-  });
-
-  test('when all is covered, only days that may still change are read', () => {
-    const coverage = covered({ from: '2026-11-01', to: '2026-11-22' });
-    expect(planDays({ ...base, coverage })).toEqual([{ from: '2026-11-18', to: '2026-11-22' }]);
-  });
-
-  test('an outage of 40 days is read again, no day left out', () => {
-    const coverage = covered({ from: '2026-09-01', to: '2026-10-13' }, { readOn: '2026-10-12' });
-    const due = daysOf(planDays({ ...base, since: '2026-09-01', coverage }));
-    expect(due.toSorted()).toEqual(listDays({ from: '2026-10-09', to: '2026-11-22' }));
-  });
-
-  test('a day last read before it was final is read once more, and then not again', () => {
-    const old = covered({ from: '2026-11-01', to: '2026-11-17' }, { readOn: '2026-11-15' });
-    const due = daysOf(planDays({ ...base, coverage: old }));
-    expect(due.toSorted()[0]).toBe('2026-11-12');
-    const after = covered({ from: '2026-11-01', to: '2026-11-22' });
-    expect(daysOf(planDays({ ...base, coverage: after }))).not.toContain('2026-11-12');
-  });
-
-  test('a month that was backfilled makes no gap between it and the first run', () => {
-    const coverage = [
-      ...covered({ from: '2025-01-01', to: '2025-02-01' }),
-      ...covered({ from: '2026-11-01', to: '2026-11-22' }),
-    ];
-    expect(planDays({ ...base, coverage })).toEqual([{ from: '2026-11-18', to: '2026-11-22' }]);
-    expect(planGaps({ since: '2026-11-01', until: today, maxWindowDays: 7, coverage })).toEqual([]);
-  });
-
-  test('days after today are not read, even if the ledger knows them', () => {
-    const coverage = covered({ from: '2026-11-01', to: '2026-11-25' }, { final: false });
-    expect(daysOf(planDays({ ...base, coverage })).some((day) => day > today)).toBe(false);
-  });
-});
-
-describe('gaps', () => {
-  test('are the days never read between the first run and the cursor, newest first', () => {
-    const coverage = covered({ from: '2026-11-03', to: '2026-11-05' });
-    expect(planGaps({ since: '2026-11-01', until: '2026-11-07', maxWindowDays: 2, coverage })).toEqual([
+    const days = ['2026-11-01', '2026-11-02', '2026-11-05', '2026-11-06', '2026-11-07'];
+    expect(toWindows(days, 2)).toEqual([
       { from: '2026-11-06', to: '2026-11-08' },
       { from: '2026-11-05', to: '2026-11-06' },
       { from: '2026-11-01', to: '2026-11-03' },
@@ -94,8 +72,8 @@ describe('backfill', () => {
 
   test('I2: goes on after the days that its earlier runs read, and reads those again that another run read since', () => {
     const coverage = [
-      ...covered({ from: '2026-10-05', to: '2026-10-08' }, { run: 'scheduled' }),
-      ...covered({ from: '2026-10-08', to: '2026-10-11' }, { run: 'b1' }),
+      ...covered({ from: '2026-10-05', to: '2026-10-08' }, 'scheduled'),
+      ...covered({ from: '2026-10-08', to: '2026-10-11' }, 'b1'),
     ];
     expect(planBackfill({ window, runs: ['b1', 'b2'], maxWindowDays: 30, coverage })).toEqual([
       { from: '2026-10-01', to: '2026-10-08' },

@@ -2,7 +2,7 @@
  * Which days of a stream are due. Follows from the ledger alone, never from what triggered the run, so that a missed
  * tick is healed by the next one. Pure.
  */
-import type { CoveredDay } from './coverage.ts';
+import type { CoveredDay, OpenDays } from './coverage.ts';
 import { addDays, type Day, type DayWindow, joinDays, listDays, splitNewestFirst } from './window.ts';
 
 export interface DayPlan {
@@ -12,35 +12,20 @@ export interface DayPlan {
   readonly since: Day;
   readonly restatementDays: number;
   readonly maxWindowDays: number;
-  readonly coverage: readonly CoveredDay[];
+  /** Of the days from `since` to today. */
+  readonly open: OpenDays;
 }
 
 /**
  * The windows of a scheduled run, newest first: the days that may still be restated, days since the first run that were
  * never read (an outage, an interrupted first run), and days whose last reading was before they were final.
  */
-export function planDays(plan: DayPlan): DayWindow[] {
-  const covered = new Set(plan.coverage.map(({ day }) => day));
-  const end = addDays(plan.today, 1);
+export function planDays({ today, since, restatementDays, maxWindowDays, open }: DayPlan): DayWindow[] {
   const restating = listDays({
-    from: later(addDays(plan.today, -plan.restatementDays), plan.since),
-    to: end,
+    from: later(addDays(today, -restatementDays), since),
+    to: addDays(today, 1),
   });
-  const missing = listDays({ from: plan.since, to: end }).filter((day) => !covered.has(day));
-  const notFinal = plan.coverage.filter(({ day, final }) => !final && day < end).map(({ day }) => day);
-  return toWindows([...restating, ...missing, ...notFinal], plan.maxWindowDays);
-}
-
-/** The windows of the days of `[from, to]` that were never read, newest first. */
-export function planGaps(plan: {
-  readonly since: Day;
-  readonly until: Day;
-  readonly maxWindowDays: number;
-  readonly coverage: readonly CoveredDay[];
-}): DayWindow[] {
-  const covered = new Set(plan.coverage.map(({ day }) => day));
-  const days = listDays({ from: plan.since, to: addDays(plan.until, 1) }).filter((day) => !covered.has(day));
-  return toWindows(days, plan.maxWindowDays);
+  return toWindows([...restating, ...open.missing, ...open.notFinal], maxWindowDays);
 }
 
 /** The windows of a backfill, newest first, without the days that its earlier runs read. */
@@ -60,7 +45,8 @@ export function planBackfill(plan: {
   );
 }
 
-function toWindows(days: readonly Day[], maxWindowDays: number): DayWindow[] {
+/** The windows that cover these days, newest first. */
+export function toWindows(days: readonly Day[], maxWindowDays: number): DayWindow[] {
   return joinDays(days)
     .reverse()
     .flatMap((window) => splitNewestFirst(window, maxWindowDays));

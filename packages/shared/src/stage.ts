@@ -21,21 +21,24 @@ export interface Stage {
 /** Text gathered before it is sent: large enough for COPY to be fast, small enough to stay out of the way. */
 const BATCH_CHARACTERS = 1_000_000;
 
-const NOT_STAGED = new Set(['synced_at', 'run_id']);
+const NOT_STAGED = ['synced_at', 'run_id'];
 
-/** A temporary table with the target's columns (without synced_at and run_id) and `_seq`, the record it came from. */
+/** An empty temporary table with the target's columns (without synced_at and run_id) and `_seq`, the record it came from. */
 export async function createStage(session: Session, table: string): Promise<string> {
   const stage = `stage_${table}`;
-  await sql`create temp table if not exists ${sql.ref(stage)} (like ${sql.table(table)})`.execute(session.db);
-  const made = await sql<{ attname: string }>`
-    select attname from pg_attribute where attrelid = ${table}::regclass and attnum > 0 and not attisdropped
-      and (attgenerated <> '' or attidentity <> '')`.execute(session.db);
   // What the database makes itself is not for loading; in the copy it would be a plain column that nobody fills.
-  for (const column of [...NOT_STAGED, ...made.rows.map(({ attname }) => attname)])
-    await sql`alter table ${sql.ref(stage)} drop column if exists ${sql.ref(column)}`.execute(session.db);
-  await sql`alter table ${sql.ref(stage)} add column if not exists _seq bigint not null default 0`.execute(
+  const { rows } = await sql<{ attname: string }>`
+    select attname from pg_attribute where attrelid = ${table}::regclass and attnum > 0 and not attisdropped
+      and (attgenerated <> '' or attidentity <> '' or attname = any (${NOT_STAGED}))`.execute(session.db);
+  await sql`
+    create temp table if not exists ${sql.ref(stage)} (like ${sql.table(table)}, _seq bigint not null default 0)`.execute(
     session.db,
   );
+  if (rows.length > 0)
+    await sql`
+      alter table ${sql.ref(stage)} ${sql.join(rows.map(({ attname }) => sql`drop column if exists ${sql.ref(attname)}`))}`.execute(
+      session.db,
+    );
   await sql`truncate ${sql.ref(stage)}`.execute(session.db);
   return stage;
 }

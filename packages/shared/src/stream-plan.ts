@@ -5,11 +5,11 @@
 import { Temporal } from 'temporal-polyfill';
 
 import type { AnyConnector, AnyStream, Reporting } from './connector.ts';
-import { listCoverage } from './coverage.ts';
+import { listCoverage, listOpenDays } from './coverage.ts';
 import type { Session } from './db.ts';
-import { planBackfill, planDays, planGaps } from './plan.ts';
+import { planBackfill, planDays, toWindows } from './plan.ts';
 import { recall, type StateKey } from './state.ts';
-import { addDays, type Day, dayOf, type DayWindow, type InstantWindow } from './window.ts';
+import { addDays, type Day, dayOf, type DayWindow, type InstantWindow, listDays } from './window.ts';
 
 /** Where the scheduled runs of an account and stream stand; remembered in `ops.agent_state`. */
 export interface Cursor {
@@ -91,38 +91,39 @@ export async function planScheduled(db: Session['db'], input: PlanInput): Promis
   const today = dayOf(now, calendar);
   const known = await recall(db, cursorKey(input));
   const cursor = (known?.value as Cursor | undefined) ?? firstCursor(stream, today, now);
-  const coverage = await listCoverage(db, coverageKey(input));
   const { since } = cursor;
   const { maxWindowDays, restatementDays } = stream;
   const version = known?.version ?? 0;
-  if (stream.changes === undefined)
+  const openUntil = (to: Day) => listOpenDays(db, coverageKey(input), { from: since, to });
+  if (stream.changes === undefined) {
+    const open = await openUntil(addDays(today, 1));
     return {
       cursor,
       version,
-      days: planDays({ today, since, restatementDays, maxWindowDays, coverage }),
+      days: planDays({ today, since, restatementDays, maxWindowDays, open }),
       changes: [],
     };
+  }
   const until = dayOf(cursor.covered_to ?? now, calendar);
   const end = now.subtract({ milliseconds: stream.changes.lagMs });
   const from = Temporal.Instant.from(cursor.synced_to ?? now.toString());
   const reach = reachOf(stream, now);
-  if (reach !== undefined && Temporal.Instant.compare(from, reach) < 0)
+  if (reach !== undefined && Temporal.Instant.compare(from, reach) < 0) {
+    const { missing } = await openUntil(until);
+    const unknown = listDays({ from: until, to: addDays(today, 1) });
     return {
       cursor: { since, synced_to: reach.toString(), covered_to: now.toString() },
       version,
-      days: planGaps({
-        since,
-        until: today,
-        maxWindowDays,
-        coverage: coverage.filter(({ day }) => day < until),
-      }),
+      days: toWindows([...missing, ...unknown], maxWindowDays),
       changes: planChanges(reach, end, stream.changes.maxWindowMs),
       forgotten: { from: from.toString(), to: reach.toString() },
     };
+  }
+  const { missing } = await openUntil(addDays(until, 1));
   return {
     cursor,
     version,
-    days: planGaps({ since, until, maxWindowDays, coverage }),
+    days: toWindows(missing, maxWindowDays),
     changes: planChanges(from, end, stream.changes.maxWindowMs),
   };
 }
