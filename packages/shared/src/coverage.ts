@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 
 import type { Database, Session, Transaction } from './db.ts';
-import { addDays, type Day, type DayWindow, listDays, startOfDay } from './window.ts';
+import type { Day, DayWindow } from './window.ts';
 
 export interface StreamKey {
   readonly source: string;
@@ -66,14 +66,12 @@ export async function writeCoverage(
     readonly runId: string;
   },
 ): Promise<void> {
-  const days = listDays(options.window).map((day) => ({
-    day,
-    final_at: startOfDay(addDays(day, 1 + options.restatementDays), options.timezone).toString(),
-  }));
+  const { from, to } = options.window;
   await sql`
     insert into ops.coverage as c (source, account_id, stream, day, read_at, final_at, run_id)
-    select ${key.source}, ${key.accountId}, ${key.stream}, d.day, ${options.readAt}, d.final_at, ${options.runId}
-    from jsonb_to_recordset(${JSON.stringify(days)}::jsonb) as d (day date, final_at timestamptz)
+    select ${key.source}, ${key.accountId}, ${key.stream}, d.day, ${options.readAt},
+      (d.day + ${1 + options.restatementDays}::integer)::timestamp at time zone ${options.timezone}, ${options.runId}
+    from (select g::date as day from generate_series(${from}::date, ${to}::date - 1, interval '1 day') g) d
     on conflict (source, account_id, stream, day) do update
     set read_at = excluded.read_at, final_at = excluded.final_at, run_id = excluded.run_id
     where excluded.read_at >= c.read_at`.execute(trx);
