@@ -4,6 +4,7 @@ import { startSandbox } from '@floyo/sandbox';
 import type { Bench } from './bench-server.ts';
 import { type Benchmark, figuresOf, ratios, secondsOf } from './figure.ts';
 import { type FloyoDocument, runFloyo } from './floyo.ts';
+import { startRecordedVendor } from './recorded-vendor.ts';
 
 const NOW = '2026-11-21T12:00:00Z';
 const LATENCY_MS = 150;
@@ -21,14 +22,19 @@ export const measureAgents: Benchmark = async (bench, { quick }) => {
   await using cleanup = new AsyncDisposableStack();
   const sandbox = await startSandbox({ now: NOW });
   cleanup.defer(() => sandbox.close());
-  sandbox.faults.add({ vendor: 'meta', kind: 'latency', times: -1, value: { ms: LATENCY_MS } });
+  const vendor = cleanup.use(await startRecordedVendor(sandbox.url, LATENCY_MS));
+  const env = Object.fromEntries(
+    Object.entries(sandbox.env).map(([name, value]) => [name, vendor.through(value)]),
+  );
+  const from = quick ? '2026-06-01' : '2024-12-01';
+  bench.say('agents: once to record what the vendor answers');
+  await backfill(bench, env, 5, from);
   const took = new Map<number, Took[]>(AGENTS.map((agents) => [agents, []]));
   const rounds = quick ? 1 : ROUNDS;
   for (let round = 1; round <= rounds; round++)
     for (const agents of AGENTS) {
       bench.say(`agents: ${agents} of them, round ${round} of ${rounds}`);
-      took.get(agents)?.push(await backfill(bench, sandbox.env, agents, quick ? '2026-06-01' : '2024-12-01'));
-      sandbox.log.clear();
+      took.get(agents)?.push(await backfill(bench, env, agents, from));
     }
   const figure = figuresOf('agents');
   const reading = (agents: number) => (took.get(agents) ?? []).map((round) => round.reading);

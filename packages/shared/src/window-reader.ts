@@ -128,9 +128,13 @@ export function createWindowReader(options: {
     await loader.clear();
   }
 
-  function refuseTooManyRejects(read: number, rejected: number, window: DayWindow | InstantWindow): void {
-    if (rejected === 0 || rejected <= read * MAX_REJECTED_SHARE) return;
-    throw new PipelineError({
+  function tooManyRejects(
+    read: number,
+    rejected: number,
+    window: DayWindow | InstantWindow,
+  ): PipelineError | undefined {
+    if (rejected === 0 || rejected <= read * MAX_REJECTED_SHARE) return undefined;
+    return new PipelineError({
       type: 'rejects',
       message: `${rejected} of ${read} records of ${stream.name} from ${window.from} to ${window.to} are not valid, more than 5 %: the window was not loaded`,
       advice:
@@ -166,11 +170,15 @@ export function createWindowReader(options: {
       readonly gone?: readonly string[];
     },
   ): Promise<void> {
-    const foreign = await runWrite(refuseForeignRows);
-    counts.rejected += foreign;
-    // Of records that were asked for one by one a share says nothing: the same bad one would fail every sweep.
-    if (work.gone === undefined) refuseTooManyRejects(pages.read, pages.rejected.length + foreign, window);
+    let refusal: PipelineError | undefined;
     const loaded = await runWrite(async (trx) => {
+      const foreign = await refuseForeignRows(trx);
+      counts.rejected += foreign;
+      // Of records that were asked for one by one a share says nothing: the same bad one would fail every sweep.
+      if (work.gone === undefined)
+        refusal = tooManyRejects(pages.read, pages.rejected.length + foreign, window);
+      // What was set aside is committed all the same.
+      if (refusal !== undefined) return undefined;
       await resolveRejects(trx, rejectKey, {
         runId,
         stage: `stage_${stream.parent.table}`,
@@ -192,6 +200,7 @@ export function createWindowReader(options: {
       await work.alongside?.(trx);
       return applied;
     });
+    if (loaded === undefined) throw refusal;
     addCounts(loaded);
   }
 
