@@ -117,11 +117,11 @@ describe('I6: retries', () => {
       {},
       /can't be reached: .+/,
     ],
-    ['no answer in time', () => undefined, { timeoutMs: 15 }, /did not answer in time/],
+    ['no answer in time', () => undefined, { timeoutMs: 80 }, /did not answer in time/],
     [
       'a body that never ends',
       (response) => void response.writeHead(200).write('{"half":'),
-      { timeoutMs: 15 },
+      { timeoutMs: 80 },
       /did not answer in time/,
     ],
     ['an answer that is no JSON', (response) => response.end('<html>'), {}, /no JSON/],
