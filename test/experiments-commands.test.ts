@@ -64,6 +64,25 @@ it('tells all problems of a plan at once and plans nothing', async () => {
   expect((await sql`select 1 from experiments`.execute(session.db)).rows).toEqual([]);
 });
 
+it('warns of an exposure that would never be counted', async () => {
+  const posthog = { POSTHOG_PROJECT_ID: '9', POSTHOG_PERSONAL_API_KEY: 'phx_a-key-of-somebody-1234567890' };
+  const { code, document } = await floyoJson<{ warnings: string[] }>(plan('kept', '--end', '2026-03-05'), {
+    ...env,
+    ...posthog,
+  });
+  expect([code, document.warnings]).toEqual([0, []]);
+  const { stdout } = await floyo(plan('lost', '--end', '2026-03-05', '--exposure', 'button_seen'), {
+    ...env,
+    ...posthog,
+    POSTHOG_PROPERTIES: 'experiment',
+  });
+  expect(stdout).toContain(
+    '! button_seen would not be kept, and nobody counted: add it to POSTHOG_RAW_EVENTS',
+  );
+  expect(stdout).toContain('! variant would not be kept, and nobody counted: add it to POSTHOG_PROPERTIES');
+  await sql`delete from experiments`.execute(session.db);
+});
+
 it('prints what was tested and what can be said, finished and running', async () => {
   expect(await floyo(plan('button', '--end', '2026-03-05'), env)).toMatchObject({
     code: 0,

@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { defineConfig, splitList } from '@floyo/shared/config';
 import { httpUrl, tokenText } from '@floyo/shared/schemas';
 
+import { eventMatcher } from './hogql.ts';
+
 export interface PostHogConfig {
   /** The app's address, without a slash at the end. */
   readonly host: string;
@@ -83,3 +85,20 @@ export const posthogConfig = defineConfig({
     properties: [...new Set(values.POSTHOG_PROPERTIES)],
   }),
 });
+
+/** Which variable keeps events of this name, or one of their properties, from being stored one by one. */
+export function findNotKept(
+  { rawEvents, properties }: PostHogConfig,
+  wanted: { readonly event: string; readonly properties: readonly string[] },
+): { readonly variable: string; readonly names: readonly string[] }[] {
+  return [
+    {
+      variable: 'POSTHOG_RAW_EVENTS',
+      names: [wanted.event].filter((name) => !eventMatcher(rawEvents)(name)),
+    },
+    {
+      variable: 'POSTHOG_PROPERTIES',
+      names: wanted.properties.filter((name) => !properties.includes(name)),
+    },
+  ].filter(({ names }) => names.length > 0);
+}

@@ -3,6 +3,7 @@ import { stripe } from '@floyo/billing-webhook/stripe/index';
 import { webhookVariables } from '@floyo/billing-webhook/webhook-config';
 import { meta } from '@floyo/etl-meta';
 import { posthog } from '@floyo/etl-posthog';
+import type { PostHogConfig } from '@floyo/etl-posthog/config';
 import { shopify } from '@floyo/etl-shopify';
 import { tiktok } from '@floyo/etl-tiktok';
 import { DEFAULT_GROSS_MARGIN, PRODUCT_DEFAULTS, type ProductSettings } from '@floyo/metrics';
@@ -32,6 +33,8 @@ export interface Settings {
   readonly fixedRates: Readonly<Record<string, string>>;
   /** Which events make a user active, signed up, activated. */
   readonly product: ProductSettings;
+  /** Undefined where product events are not read. */
+  readonly posthog: PostHogConfig | undefined;
   /** What ltv_to_cac assumes. */
   readonly grossMargin: string;
   /** Where runs and their errors are sent; undefined: nowhere. */
@@ -78,6 +81,7 @@ export function readSettings(env: Env): Settings {
     sources,
     fixedRates: fx.config.read(env).config?.fixedRates ?? {},
     product: metricsConfig.read(env).config?.product ?? PRODUCT_DEFAULTS,
+    posthog: posthog.config.read(env).config,
     grossMargin: metricsConfig.read(env).config?.grossMargin ?? DEFAULT_GROSS_MARGIN,
     telemetry: telemetryConfig.read(env).config,
   };

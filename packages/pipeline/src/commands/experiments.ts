@@ -1,4 +1,5 @@
 /** `floyo experiments`: what is tested and what came of it; planning an experiment and stopping one. */
+import { findNotKept } from '@floyo/etl-posthog/config';
 import { createExperiment, type ExperimentInput, readExperiments, stopExperiment } from '@floyo/metrics';
 import { ConfigError } from '@floyo/shared/errors';
 
@@ -51,12 +52,24 @@ export async function experimentsCreateCommand(
     },
     { now: clockOf(now)(), timezone: reporting.timezone },
   );
-  print(
-    app,
-    { experiment },
-    `Planned ${key}. It counts users from ${experiment.started_at.slice(0, 16).replace('T', ' ')} UTC on, when the product sends ${experiment.exposure_event} with ${experiment.experiment_property}: ${key} and ${experiment.variant_property}: ${experiment.variants.map(({ name }) => name).join(' or ')}.`,
-  );
+  const warnings = warnOfLoss(app.settings.posthog, experiment);
+  const planned = `Planned ${key}. It counts users from ${experiment.started_at.slice(0, 16).replace('T', ' ')} UTC on, when the product sends ${experiment.exposure_event} with ${experiment.experiment_property}: ${key} and ${experiment.variant_property}: ${experiment.variants.map(({ name }) => name).join(' or ')}.`;
+  print(app, { experiment, warnings }, [planned, ...warnings.map((warning) => `! ${warning}`)].join('\n'));
   return 0;
+}
+
+/** An exposure that is not kept one by one is never counted: better said now than after weeks without users. */
+function warnOfLoss(
+  posthog: App['settings']['posthog'],
+  experiment: { exposure_event: string; experiment_property: string; variant_property: string },
+): string[] {
+  if (posthog === undefined)
+    return ['PostHog is not configured here: set POSTHOG_PROJECT_ID and POSTHOG_PERSONAL_API_KEY.'];
+  const { exposure_event: event, experiment_property, variant_property } = experiment;
+  return findNotKept(posthog, { event, properties: [experiment_property, variant_property] }).map(
+    ({ variable, names }) =>
+      `${names.join(' and ')} would not be kept, and nobody counted: add it to ${variable} before the experiment starts.`,
+  );
 }
 
 export async function experimentsStopCommand(app: App, key: string): Promise<number> {
