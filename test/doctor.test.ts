@@ -7,7 +7,7 @@ import type { Finding } from '@floyo/shared/connector';
 import { createTestDatabase } from '@floyo/shared/testing/database';
 import { startTransactionPooler } from '@floyo/shared/testing/transaction-pooler';
 
-import { floyo, floyoJson, query } from './floyo.ts';
+import { floyo, floyoJson, query, withSources } from './floyo.ts';
 
 let sandbox: Sandbox;
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
@@ -31,7 +31,8 @@ interface Report {
   readonly findings: readonly Finding[];
 }
 
-const doctor = (more: Record<string, string> = {}) => floyoJson<Report>(['doctor'], { ...env, ...more });
+const doctor = (more: Record<string, string> = {}, of = env) =>
+  floyoJson<Report>(['doctor'], { ...of, ...more });
 
 /** The errors of a report; every finding that is not fine says what to do. */
 function errorsOf({ findings }: Report): readonly Finding[] {
@@ -88,7 +89,10 @@ describe('configuration', () => {
 
 describe('database', () => {
   it('unreachable', async () => {
-    const { code, document } = await doctor({ DATABASE_URL: 'postgres://u:pa55word@127.0.0.1:1/x' });
+    const { code, document } = await doctor(
+      { DATABASE_URL: 'postgres://u:pa55word@127.0.0.1:1/x' },
+      withSources(env, 'META'),
+    );
     expect(code).toBe(1);
     expect(errorsOf(document)).toMatchObject([{ check: 'database' }]);
     expect(JSON.stringify(document)).not.toContain('pa55word');
@@ -97,14 +101,14 @@ describe('database', () => {
 
   it('behind a transaction-mode pooler', async () => {
     const pooler = await startTransactionPooler(database.url, { size: 4, handOut: 'last' });
-    const { document } = await doctor({ DATABASE_URL: pooler.url });
+    const { document } = await doctor({ DATABASE_URL: pooler.url }, withSources(env));
     await pooler.close();
     expect(errorsOf(document).map(({ check }) => check)).toContain('database session mode');
   });
 
   it('without the schema', async () => {
     const empty = await createTestDatabase({ empty: true });
-    const { document } = await doctor({ DATABASE_URL: empty.url });
+    const { document } = await doctor({ DATABASE_URL: empty.url }, withSources(env));
     await empty.drop();
     expect(errorsOf(document)).toMatchObject([
       { check: 'database schema', fix: expect.stringContaining('floyo migrate') as string },
@@ -121,7 +125,7 @@ describe('database', () => {
     });
     const url = new URL(database.url);
     url.username = 'onlooker';
-    const { document } = await doctor({ DATABASE_URL: url.href });
+    const { document } = await doctor({ DATABASE_URL: url.href }, withSources(env));
     expect(errorsOf(document)).toMatchObject([{ check: 'database role' }]);
     const run = await floyoJson<{ error: { problems: { message: string }[] } }>(['run'], {
       ...env,
@@ -138,21 +142,22 @@ describe('database', () => {
 
 describe('vendors', () => {
   it.each([
-    ['meta', 'wrong_token'],
-    ['meta', 'permission'],
-    ['meta', 'wrong_version'],
-    ['tiktok', 'wrong_token'],
-    ['tiktok', 'permission'],
-    ['shopify', 'wrong_token'],
-    ['shopify', 'missing_scope'],
-    ['shopify', 'wrong_version'],
-    ['stripe', 'wrong_token'],
-    ['stripe', 'permission'],
-    ['posthog', 'missing_scope'],
-    ['ecb', 'not_json'],
-  ] as const)('%s: %s', async (vendor, kind) => {
+    ['meta', 'META', 'wrong_token'],
+    ['meta', 'META', 'permission'],
+    ['meta', 'META', 'wrong_version'],
+    ['tiktok', 'TIKTOK', 'wrong_token'],
+    ['tiktok', 'TIKTOK', 'permission'],
+    ['shopify', 'SHOPIFY', 'wrong_token'],
+    ['shopify', 'SHOPIFY', 'missing_scope'],
+    ['shopify', 'SHOPIFY', 'wrong_version'],
+    ['stripe', 'STRIPE', 'wrong_token'],
+    ['stripe', 'STRIPE', 'permission'],
+    ['posthog', 'POSTHOG', 'missing_scope'],
+    ['ecb', 'META', 'not_json'],
+  ] as const)('%s, %s: %s', async (vendor, configured, kind) => {
     sandbox.faults.add({ vendor, kind, times: -1 });
-    const { code, document } = await doctor();
+    // Another one beside it, of which nothing is wrong.
+    const { code, document } = await doctor({}, withSources(env, configured, 'TIKTOK'));
     const source = vendor === 'ecb' ? 'fx' : vendor;
     expect(code).toBe(1);
     const errors = errorsOf(document);
