@@ -166,10 +166,9 @@ async function lookAround(trx: Transaction<Database>, { today }: ExpectOptions):
     select distinct area, within, back from metric_need_areas where within > 0 or back > 0 order by within, back`.execute(
     trx,
   );
-  for (const { area, within, back } of rows)
-    await sql`
-      insert into metric_source_days
-      select day, area, source, ${within}::integer, ${back}::integer, covered,
+  const stretches = rows.map(
+    ({ area, within, back }) => sql`
+      (select day, area, source, ${within}::integer, ${back}::integer, covered,
         case when day + ${within}::integer < ${today}::date or ${within}::integer = 0
           then bool_or(lacking) over around or (${back}::integer > 0 and count(*) filter (where covered) over behind <= ${back}::integer)
           else lacking end,
@@ -180,7 +179,10 @@ async function lookAround(trx: Transaction<Database>, { today }: ExpectOptions):
         around as (partition by source order by day
           range between make_interval(days => ${back}::integer) preceding and make_interval(days => ${within}::integer) following),
         behind as (partition by source order by day
-          range between make_interval(days => ${back}::integer) preceding and current row)`.execute(trx);
+          range between make_interval(days => ${back}::integer) preceding and current row))`,
+  );
+  if (stretches.length > 0)
+    await sql`insert into metric_source_days ${sql.join(stretches, sql` union all `)}`.execute(trx);
   await sql`analyze metric_source_days`.execute(trx);
 }
 

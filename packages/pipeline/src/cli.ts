@@ -9,27 +9,6 @@ import { createRedactor } from '@floyo/shared/redact';
 import { isDay } from '@floyo/shared/window';
 
 import { type App, createApp, type World } from './app.ts';
-import { backfillCommand } from './commands/backfill.ts';
-import { billingRetryCommand } from './commands/billing-retry.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { eraseCommand } from './commands/erase.ts';
-import { etlCommand } from './commands/etl.ts';
-import {
-  experimentsCommand,
-  experimentsCreateCommand,
-  experimentsStopCommand,
-} from './commands/experiments.ts';
-import { metricsCommand } from './commands/metrics.ts';
-import { metricsMaturityCommand } from './commands/metrics-maturity.ts';
-import { metricsShowCommand } from './commands/metrics-show.ts';
-import { migrateCommand } from './commands/migrate.ts';
-import { rejectsListCommand, rejectsReplayCommand } from './commands/rejects.ts';
-import { retentionDropCommand, retentionListCommand } from './commands/retention.ts';
-import { runCommand } from './commands/run.ts';
-import { scheduleCommand } from './commands/schedule.ts';
-import { statusCommand } from './commands/status.ts';
-import { unlockCommand } from './commands/unlock.ts';
-import { whyCommand } from './commands/why.ts';
 import { paint } from './print/style.ts';
 import { readSecrets } from './sources.ts';
 
@@ -39,11 +18,13 @@ const DEFAULT_WAIT = '10m';
 export async function runCli(argv: readonly string[], world: World): Promise<number> {
   let exitCode = 0;
   const action =
-    <Arguments extends unknown[]>(command: (app: App, ...rest: Arguments) => Promise<number>) =>
+    <Arguments extends unknown[]>(load: () => Promise<(app: App, ...rest: Arguments) => Promise<number>>) =>
     async (...rest: Arguments) => {
+      const command = await load();
       exitCode = await command(createApp(world, argv.includes('--json')), ...rest);
     };
   const doctor = async () => {
+    const { doctorCommand } = await import('./commands/doctor.ts');
     exitCode = await doctorCommand(world, argv.includes('--json'));
   };
   const program = createProgram(action, doctor, world);
@@ -60,8 +41,9 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
   }
 }
 
+/** A command is loaded when it is asked for: a start costs what it needs. */
 type Action = <Arguments extends unknown[]>(
-  command: (app: App, ...rest: Arguments) => Promise<number>,
+  load: () => Promise<(app: App, ...rest: Arguments) => Promise<number>>,
 ) => (...rest: Arguments) => Promise<void>;
 
 function createProgram(action: Action, doctor: () => Promise<void>, { streams }: World): Command {
@@ -82,7 +64,7 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
     .command('migrate')
     .description('apply the migrations')
     .option(...json)
-    .action(action(migrateCommand));
+    .action(action(async () => (await import('./commands/migrate.ts')).migrateCommand));
   program
     .command('doctor')
     .description('check configuration, database and every account, and say what to do')
@@ -95,14 +77,14 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
     .option('--dry-run', 'show what would be read; calls no vendor and writes nothing')
     .addOption(wait())
     .option(...json)
-    .action(action(runCommand));
+    .action(action(async () => (await import('./commands/run.ts')).runCommand));
   program
     .command('etl')
     .argument('<source>', 'fx, meta, tiktok, shopify or posthog')
     .description('one source, then metrics')
     .addOption(wait())
     .option(...json)
-    .action(action(etlCommand));
+    .action(action(async () => (await import('./commands/etl.ts')).etlCommand));
   program
     .command('backfill')
     .description('read whole days again, newest first, then metrics; resumes where it was interrupted')
@@ -119,39 +101,39 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
     .option('--dry-run', 'show what would be read; calls no vendor and writes nothing')
     .addOption(wait())
     .option(...json)
-    .action(action(backfillCommand));
+    .action(action(async () => (await import('./commands/backfill.ts')).backfillCommand));
   addMetrics(program, { action, json, wait });
   addExperiments(program, action, json);
   program
     .command('status')
     .description('lock, last runs, freshness of every source and account, backlog, rejects')
     .option(...json)
-    .action(action(statusCommand));
+    .action(action(async () => (await import('./commands/status.ts')).statusCommand));
   const rejects = program.command('rejects').description('records that were set aside');
   rejects
     .command('list')
     .description('show them with their reasons')
     .option(...json)
-    .action(action(rejectsListCommand));
+    .action(action(async () => (await import('./commands/rejects.ts')).rejectsListCommand));
   rejects
     .command('replay')
     .description('map and load them again, after a fix')
     .addOption(wait())
     .option(...json)
-    .action(action(rejectsReplayCommand));
+    .action(action(async () => (await import('./commands/rejects.ts')).rejectsReplayCommand));
   const retention = program.command('retention').description('months of events that left their tables');
   retention
     .command('list')
     .description('show them, and what they take on disk')
     .option(...json)
-    .action(action(retentionListCommand));
+    .action(action(async () => (await import('./commands/retention.ts')).retentionListCommand));
   retention
     .command('drop')
     .argument('[partitions...]', 'which, e.g. events_2025_01; all unless told')
     .option('--yes', 'drop them; without it they are only shown')
     .description('drop them for good')
     .option(...json)
-    .action(action(retentionDropCommand));
+    .action(action(async () => (await import('./commands/retention.ts')).retentionDropCommand));
   program
     .command('billing')
     .description("Stripe's events that could not be applied")
@@ -159,30 +141,25 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
     .argument('[event]', 'one event, evt_…; all that failed unless told')
     .description('apply them again, after a fix')
     .option(...json)
-    .action(action(billingRetryCommand));
+    .action(action(async () => (await import('./commands/billing-retry.ts')).billingRetryCommand));
   program
     .command('unlock')
     .description('show who holds the lock since when')
     .option('--force', "end the holder's database session")
     .option(...json)
-    .action(action(unlockCommand));
+    .action(action(async () => (await import('./commands/unlock.ts')).unlockCommand));
   program
     .command('schedule')
     .description('stay up and run on a cron expression')
     .option('--cron <expression>', 'when', '17 * * * *')
     .option('--timezone <name>', 'the time zone of the expression', 'UTC')
-    .action(action(scheduleCommand));
+    .action(action(async () => (await import('./commands/schedule.ts')).scheduleCommand));
   program
     .command('demo')
     .description('everything on an embedded Postgres with local vendors, from nothing')
     .option('--keep', 'stay up afterwards, database and vendors')
     .option(...json)
-    // Loaded when it is asked for: it brings the servers of the sandbox along.
-    .action(
-      action(async (app, options: { keep?: boolean }) =>
-        (await import('./commands/demo.ts')).demoCommand(app, options),
-      ),
-    );
+    .action(action(async () => (await import('./commands/demo.ts')).demoCommand));
   return program;
 }
 
@@ -208,7 +185,7 @@ function addMetrics(
     .option('--check', 'compare the last 35 days with a full recompute, which else happens once a day')
     .addOption(wait())
     .option(...json)
-    .action(action(metricsCommand));
+    .action(action(async () => (await import('./commands/metrics.ts')).metricsCommand));
   metrics
     .command('show')
     .argument('[metrics...]', 'which; all unless told')
@@ -221,19 +198,19 @@ function addMetrics(
     .addOption(new Option('--by <dimension>', 'one line a source').choices(['source']))
     .addOption(new Option('--csv', 'comma-separated values').conflicts('json'))
     .option(...json)
-    .action(action(metricsShowCommand));
+    .action(action(async () => (await import('./commands/metrics-show.ts')).metricsShowCommand));
   metrics
     .command('maturity')
     .description('what share of the final sums is known after 1, 3, 7, 14 and 28 days')
     .option(...json)
-    .action(action(metricsMaturityCommand));
+    .action(action(async () => (await import('./commands/metrics-maturity.ts')).metricsMaturityCommand));
   program
     .command('why')
     .argument('<metric>', 'e.g. net_sales, or ad_spend[source=meta]')
     .argument('<day>', 'YYYY-MM-DD')
     .description('what a value is made of: rows, rates, coverage, runs, and how it moved')
     .option(...json)
-    .action(action(whyCommand));
+    .action(action(async () => (await import('./commands/why.ts')).whyCommand));
   program
     .command('erase')
     .description('take one customer out of everything that is stored; sums stay')
@@ -241,7 +218,7 @@ function addMetrics(
     .option('--shop <name>', 'only of this shop, name.myshopify.com')
     .addOption(wait())
     .option(...json)
-    .action(action(eraseCommand));
+    .action(action(async () => (await import('./commands/erase.ts')).eraseCommand));
 }
 
 function addExperiments(program: Command, action: Action, json: readonly [string, string]): void {
@@ -251,7 +228,7 @@ function addExperiments(program: Command, action: Action, json: readonly [string
     .argument('[key]', 'which; all unless told')
     .description('what is tested, on how many users, and what can be said of it')
     .option(...json)
-    .action(action(experimentsCommand));
+    .action(action(async () => (await import('./commands/experiments.ts')).experimentsCommand));
   experiments
     .command('create')
     .argument('<key>', 'as the product sends it, such as checkout-button')
@@ -270,13 +247,13 @@ function addExperiments(program: Command, action: Action, json: readonly [string
     )
     .option('--start <day>', 'the first day on which users are taken in; now unless told')
     .option(...json)
-    .action(action(experimentsCreateCommand));
+    .action(action(async () => (await import('./commands/experiments.ts')).experimentsCreateCommand));
   experiments
     .command('stop')
     .argument('<key>', 'which')
     .description('take no more users in; before its plan is met there is no winner')
     .option(...json)
-    .action(action(experimentsStopCommand));
+    .action(action(async () => (await import('./commands/experiments.ts')).experimentsStopCommand));
 }
 
 function reportFailure(thrown: unknown, json: boolean, world: World): number {
