@@ -17,17 +17,20 @@ export const CONSTANT_FIELDS = [
   ...['ad_id', 'ad_name', 'date_start', 'date_stop', 'spend', 'impressions'],
 ] as const;
 
-/** The names in a record, those of the entries of its lists dotted. Asked of every record, so without a schema. */
+/** The names in a record, those of the entries of its lists dotted, each once. Asked of every record, so without a schema. */
 export function fieldsOf(record: unknown): readonly string[] {
-  const names = new Set<string>();
-  for (const [name, value] of entriesOf(record)) {
-    names.add(name);
+  const names: string[] = [];
+  for (const [name, value] of isObject(record) ? Object.entries(record) : []) {
+    names.push(name);
     if (!Array.isArray(value)) continue;
-    for (const entry of value) for (const [inner] of entriesOf(entry)) names.add(`${name}.${inner}`);
+    // Some twenty entries have the same two fields: the dotted names are made once.
+    const fields = new Set<string>();
+    for (const entry of value) if (isObject(entry)) for (const field of Object.keys(entry)) fields.add(field);
+    for (const field of fields) names.push(`${name}.${field}`);
   }
-  return [...names];
+  return names;
 }
 
-function entriesOf(value: unknown): [string, unknown][] {
-  return value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.entries(value) : [];
+function isObject(value: unknown): value is object {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
