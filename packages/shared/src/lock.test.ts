@@ -227,6 +227,22 @@ describe('I4: yielding', () => {
     expect(await written()).toEqual(['backfill', 'tick']);
   });
 
+  test('a write that comes while it is given away waits until it is back', async () => {
+    const [backfill, tick] = [await begin('backfill'), await begin()];
+    const { lock, write } = await backfill.hold();
+    const waiting = tick.take(10_000);
+    await waitForWaiters(1);
+    const yielding = lock.yieldToWaiters();
+    const theirs = await waiting;
+    await waitForWaiters(1);
+    const late = write((trx) => sql`insert into written values ('backfill')`.execute(trx));
+    await theirs?.fenced(tick.session)((trx) => sql`insert into written values ('tick')`.execute(trx));
+    expect(await written()).toEqual(['tick']);
+    await theirs?.release();
+    await Promise.all([yielding, late]);
+    expect(await written()).toEqual(['backfill', 'tick']);
+  });
+
   test('when who waited has given up, it keeps the lock; when who got it dies, it has it back', async () => {
     const [backfill, tick] = [await begin('backfill'), await begin()];
     const { lock, write } = await backfill.hold();

@@ -127,6 +127,7 @@ export async function acquireLock(
   }
   if (!taken) return null;
   let token = await bumpFence(session, runId);
+  let givenAway: Promise<void> | undefined;
   await interruptDeadRuns(session, runId);
 
   return {
@@ -134,24 +135,37 @@ export async function acquireLock(
       return token;
     },
     fenced: (writer) => async (work, options) => {
-      const builder = writer.db.transaction();
-      const begun = options?.isolationLevel ? builder.setIsolationLevel(options.isolationLevel) : builder;
-      return begun.execute(async (trx) => {
-        if (!(await holdFence(trx, token)))
+      for (;;) {
+        await givenAway?.catch(() => undefined);
+        const held = token;
+        const builder = writer.db.transaction();
+        const begun = options?.isolationLevel ? builder.setIsolationLevel(options.isolationLevel) : builder;
+        const done = await begun.execute(async (trx) =>
+          (await holdFence(trx, held)) ? { result: await work(trx) } : undefined,
+        );
+        if (done !== undefined) return done.result;
+        // Given away by this very run, between two windows: a write of another account waits until it is back.
+        if (givenAway === undefined && token === held)
           throw new LockLostError('The lock was lost: another run has taken over', {
             run_id: runId,
-            fence: token,
+            fence: held,
           });
-        return work(trx);
-      });
+      }
     },
     hasWaiters: () => hasWaiters(session),
     async yieldToWaiters(signal) {
       if (!(await hasWaiters(session))) return false;
-      await unlock(session);
-      // Postgres queues waiters in order: this returns after those who waited have finished.
-      await take(session, Infinity, signal);
-      token = await bumpFence(session, runId);
+      givenAway = (async () => {
+        await unlock(session);
+        // Postgres queues waiters in order: this returns after those who waited have finished.
+        await take(session, Infinity, signal);
+        token = await bumpFence(session, runId);
+      })();
+      try {
+        await givenAway;
+      } finally {
+        givenAway = undefined;
+      }
       return true;
     },
     async release() {
