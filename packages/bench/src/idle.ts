@@ -12,8 +12,7 @@ export const measureIdle: Benchmark = async (bench, { quick }) => {
   await using cleanup = new AsyncDisposableStack();
   const sandbox = await startSandbox({ now: NOW });
   cleanup.defer(() => sandbox.close());
-  const clock = await startVendorClock(sandbox.url);
-  cleanup.defer(() => clock.close());
+  const clock = cleanup.use(await startVendorClock(sandbox.url));
   await using database = await bench.createDatabase();
   const variables = Object.entries(sandbox.env).map(([name, value]) => [name, clock.through(value)]);
   const env = { ...Object.fromEntries(variables), DATABASE_URL: database.url } as Record<string, string>;

@@ -2,8 +2,9 @@
  * A vendor that answers from memory, after a time that is always the same: what the server at `target` answered when it
  * was first asked for that. So the sandbox, which makes up its rows, takes no processor from what is measured.
  */
-import { createServer, type IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+
+import { serve } from './local-server.ts';
 
 interface Answer {
   readonly status: number;
@@ -16,35 +17,29 @@ export interface RecordedVendor extends AsyncDisposable {
   readonly through: (url: string) => string;
 }
 
-/** Starts it. Calls are told apart by method and URL, so that it serves what is read with GET alone. */
+/** Starts it. Calls are told apart by their URL, so that it serves GET alone. */
 export async function startRecordedVendor(target: string, latencyMs: number): Promise<RecordedVendor> {
   const answers = new Map<string, Promise<Answer>>();
-  const server = createServer((incoming, outgoing) => {
+  const server = await serve((incoming, outgoing) => {
+    if (incoming.method !== 'GET') {
+      outgoing.writeHead(405).end();
+      return;
+    }
     const path = incoming.url ?? '/';
-    const known = answers.get(path) ?? ask(new URL(path, target), incoming);
+    const known = answers.get(path) ?? ask(new URL(path, target), incoming.headers.authorization);
     answers.set(path, known);
     void Promise.all([known, delay(latencyMs)]).then(
       ([{ status, headers, body }]) => outgoing.writeHead(status, headers).end(body),
       () => outgoing.destroy(),
     );
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('The vendor has no TCP port.');
-  const own = `http://127.0.0.1:${address.port}`;
   return {
-    through: (url) => url.replace(target, own),
-    [Symbol.asyncDispose]: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    through: (url) => url.replace(target, server.url),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
 
-async function ask(url: URL, { method, headers }: IncomingMessage): Promise<Answer> {
-  if (method !== 'GET') throw new Error(`${String(method)} can't be answered from memory`);
-  const { authorization } = headers;
+async function ask(url: URL, authorization: string | undefined): Promise<Answer> {
   const response = await fetch(url, { headers: authorization === undefined ? {} : { authorization } });
   const kept = new Headers(response.headers);
   // The body is kept whole and plain, however it came.

@@ -3,12 +3,12 @@
  * answers at once and from one that takes 80 ms a page. The bars are the fastest of the known sync engines, which write a
  * page only when the next one has not been asked for yet.
  */
-import { createServer } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Bench } from './bench-server.ts';
 import { type Benchmark, figuresOf } from './figure.ts';
 import { runFloyo } from './floyo.ts';
+import { type LocalServer, serve } from './local-server.ts';
 
 const SUBSCRIPTIONS = 5_000;
 const PAGE = 100;
@@ -50,10 +50,7 @@ async function backfill(bench: Bench, count: number, latencyMs: number): Promise
 }
 
 /** Serves the subscriptions, their price, and empty lists; every page is made beforehand. */
-async function startStub(
-  count: number,
-  latencyMs: number,
-): Promise<AsyncDisposable & { readonly url: string }> {
+function startStub(count: number, latencyMs: number): Promise<LocalServer> {
   const pages = new Map<string, string>();
   for (let start = 0; start < count; start += PAGE) {
     const data = Array.from({ length: Math.min(PAGE, count - start) }, (_, index) =>
@@ -62,7 +59,7 @@ async function startStub(
     pages.set(start === 0 ? '' : `sub_${start - 1}`, list(data, start + PAGE < count));
   }
   const others: Readonly<Record<string, string>> = { '/v1/prices': list([PRICE], false) };
-  const server = createServer((request, response) => {
+  return serve((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://stripe');
     const body =
       pathname === '/v1/subscriptions'
@@ -73,17 +70,6 @@ async function startStub(
       response.end(body ?? list([], false));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('The stub has no TCP port.');
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    [Symbol.asyncDispose]: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
 }
 
 const PRICE = {

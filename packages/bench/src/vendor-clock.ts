@@ -1,19 +1,20 @@
 /** A proxy before the sandbox that knows when a vendor call was under way, so that a run's own time can be told. */
-import { createServer, request } from 'node:http';
+import { request } from 'node:http';
 
-export interface VendorClock {
+import { serve } from './local-server.ts';
+
+export interface VendorClock extends AsyncDisposable {
   /** `url` with this proxy's address in place of the sandbox's. */
   readonly through: (url: string) => string;
   /** Seconds in which at least one call was under way since the last `reset`. */
   busySeconds(): number;
   reset(): void;
-  close(): Promise<void>;
 }
 
 /** Starts a proxy to the server at `target`. */
 export async function startVendorClock(target: string): Promise<VendorClock> {
   let calls: { from: number; to: number }[] = [];
-  const server = createServer((incoming, outgoing) => {
+  const server = await serve((incoming, outgoing) => {
     const call = { from: performance.now(), to: Infinity };
     calls.push(call);
     const onward = request(
@@ -28,21 +29,13 @@ export async function startVendorClock(target: string): Promise<VendorClock> {
     outgoing.on('close', () => (call.to = performance.now()));
     incoming.pipe(onward);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('The proxy has no TCP port.');
-  const own = `http://127.0.0.1:${address.port}`;
   return {
-    through: (url) => url.replace(target, own),
+    through: (url) => url.replace(target, server.url),
     busySeconds: () => union(calls) / 1_000,
     reset: () => {
       calls = [];
     },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
 

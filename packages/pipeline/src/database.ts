@@ -50,15 +50,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     cleanup.defer(() => server.release());
     url = server.url;
   }
-  const open = async (applicationName: string) => {
-    const opened = await connect(url, { applicationName });
-    cleanup.defer(() => opened.end());
-    return opened;
-  };
-  const opening = [open('floyo lock'), open('floyo')] as const;
-  // Both are waited for: when one fails the other is not left open.
-  await Promise.allSettled(opening);
-  const [lockSession, session] = await Promise.all(opening);
+  const lockSession = await connect(url, { applicationName: 'floyo lock' });
+  cleanup.defer(() => lockSession.end());
+  const session = await connect(url, { applicationName: 'floyo' });
+  cleanup.defer(() => session.end());
   await assertSessionMode(lockSession, session);
   if (options.checkSchema !== false) {
     if (embedded) await migrateDatabase(url, session, options.settings, options.rezone);

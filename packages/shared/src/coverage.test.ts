@@ -1,6 +1,7 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { listCoverage, listOpenDays, writeCoverage } from './coverage.ts';
+import { listOpenDays, writeCoverage } from './coverage.ts';
 import { connect, type Session } from './db.ts';
 import { createTestDatabase, type TestDatabase } from './testing/database.ts';
 
@@ -40,7 +41,12 @@ const cover = (
     ),
   );
 
-const list = (stream: string) => listCoverage(session.db, { source: 'meta', accountId: '1', stream });
+async function list(stream: string) {
+  const { rows } = await sql`
+    select day, read_at as "readAt", run_id as "runId", read_at >= final_at as final from ops.coverage
+    where source = 'meta' and account_id = '1' and stream = ${stream} order by day`.execute(session.db);
+  return rows as { day: string; readAt: string; runId: string; final: boolean }[];
+}
 
 test('a day is final when it was read after its last restatement, by the clock of its own calendar', async () => {
   // In Berlin the 25th has 25 hours; the 24th is restated until the 26th begins at 23:00 UTC.

@@ -12,20 +12,17 @@ export interface StreamKey {
 
 export interface CoveredDay {
   readonly day: Day;
-  readonly readAt: string;
   /** The run that read it last. */
   readonly runId: string | null;
-  /** Whether the day could no longer change when it was read. */
-  readonly final: boolean;
 }
 
 /** The covered days of a stream, oldest first. */
 export async function listCoverage(db: Session['db'], key: StreamKey): Promise<CoveredDay[]> {
-  const { rows } = await sql<{ day: Day; read_at: string; run_id: string | null; final: boolean }>`
-    select day, read_at, run_id, read_at >= final_at as final from ops.coverage
+  const { rows } = await sql<CoveredDay>`
+    select day, run_id as "runId" from ops.coverage
     where source = ${key.source} and account_id = ${key.accountId} and stream = ${key.stream}
     order by day`.execute(db);
-  return rows.map((row) => ({ day: row.day, readAt: row.read_at, runId: row.run_id, final: row.final }));
+  return rows;
 }
 
 /** The days that a stream still has to read. */

@@ -8,7 +8,7 @@ const today = '2026-11-21';
 
 /** Coverage of days, read by a run. */
 function covered(window: DayWindow, run = 'r1'): CoveredDay[] {
-  return listDays(window).map((day) => ({ day, readAt: `${today}T00:00:00Z`, runId: run, final: true }));
+  return listDays(window).map((day) => ({ day, runId: run }));
 }
 
 const base = { today, since: '2026-11-01', restatementDays: 3, maxWindowDays: 30 };

@@ -170,15 +170,16 @@ export function createWindowReader(options: {
       readonly gone?: readonly string[];
     },
   ): Promise<void> {
-    let refusal: PipelineError | undefined;
     const loaded = await runWrite(async (trx) => {
       const foreign = await refuseForeignRows(trx);
       counts.rejected += foreign;
       // Of records that were asked for one by one a share says nothing: the same bad one would fail every sweep.
-      if (work.gone === undefined)
-        refusal = tooManyRejects(pages.read, pages.rejected.length + foreign, window);
-      // What was set aside is committed all the same.
-      if (refusal !== undefined) return undefined;
+      const refusal =
+        work.gone === undefined
+          ? tooManyRejects(pages.read, pages.rejected.length + foreign, window)
+          : undefined;
+      // Returned, not thrown: what was set aside is committed all the same.
+      if (refusal !== undefined) return refusal;
       await resolveRejects(trx, rejectKey, {
         runId,
         stage: `stage_${stream.parent.table}`,
@@ -200,7 +201,7 @@ export function createWindowReader(options: {
       await work.alongside?.(trx);
       return applied;
     });
-    if (loaded === undefined) throw refusal;
+    if (loaded instanceof PipelineError) throw loaded;
     addCounts(loaded);
   }
 
