@@ -1,6 +1,7 @@
 /**
  * `webhook`: deliveries of Stripe's events, one at a time and eight at once, called directly and over HTTP, against the
- * least that a webhook does and against the best-known package for it. The three take turns in each round.
+ * least that a webhook does and against the best-known package for it. The three take turns every hundred deliveries, so
+ * that a machine that is now fast, now slow is so for all of them.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,76 +13,107 @@ import type { Session } from '@floyo/shared/db';
 
 import type { Bench, BenchDatabase } from './bench-server.ts';
 import { type Benchmark, type Figure, figuresOf, ratios } from './figure.ts';
-import { createClient, deliverAll, makeEvents, signAll, type Took } from './webhook/deliveries.ts';
-import { openWay, prepare, type WayName, WAYS } from './webhook/ways.ts';
+import {
+  createClient,
+  deliverAll,
+  makeEvents,
+  signAll,
+  type Speed,
+  speedOf,
+  type Took,
+} from './webhook/deliveries.ts';
+import { openWay, prepare, type Signed, type WayName, WAYS } from './webhook/ways.ts';
 
 const EVENTS = 2_000;
+const TURN = 100;
 const ROUNDS = 5;
-const WARM_UP = 400;
+/** A server runs for weeks: as many deliveries as are measured go before them. */
+const WARM_UP = 2_000;
 const MAIN = fileURLToPath(new URL('webhook/main.ts', import.meta.url));
 const MODES = ['direct', 'http'] as const;
 const CONCURRENCIES = [1, 8] as const;
 
 type Mode = (typeof MODES)[number];
+type Contenders = readonly { readonly way: WayName; readonly database: BenchDatabase }[];
 
 export const measureWebhook: Benchmark = async (bench, { quick }) => {
+  const rounds = quick ? 1 : ROUNDS;
   const events = makeEvents(quick ? EVENTS / 2 : EVENTS, 42);
   await using cleanup = new AsyncDisposableStack();
-  const databases = new Map<WayName, BenchDatabase>();
+  const contenders: { way: WayName; database: BenchDatabase }[] = [];
   for (const way of WAYS) {
     const database = cleanup.use(await bench.createDatabase());
     await prepare(way, database.url);
-    databases.set(way, database);
+    contenders.push({ way, database });
   }
-  const results = new Map<string, Took[]>();
+  const results = new Map<string, Speed[]>();
   const commits: number[] = [];
-  const rounds = quick ? 1 : ROUNDS;
   for (let round = 1; round <= rounds; round++)
     for (const mode of MODES)
       for (const concurrency of CONCURRENCIES) {
         bench.say(`webhook: round ${round} of ${rounds}, ${mode}, ${concurrency} at once`);
-        for (const way of WAYS) {
-          const database = databases.get(way);
-          if (database === undefined) continue;
-          const before = await countCommits(database.session);
-          const took = await measure(bench, { way, database, mode, concurrency, events });
+        const { speeds, oursCommits } = await measure(bench, { contenders, mode, concurrency, events });
+        for (const [way, speed] of speeds) {
           const key = `${way} ${mode} ${String(concurrency)}`;
-          results.set(key, [...(results.get(key) ?? []), took]);
-          const after = await countCommits(database.session);
-          if (way === 'ours' && mode === 'direct') commits.push((after - before) / (events.length + WARM_UP));
+          results.set(key, [...(results.get(key) ?? []), speed]);
         }
+        if (mode === 'direct') commits.push(oursCommits / (events.length + WARM_UP));
       }
   return toFigures(results, commits);
 };
 
 interface Run {
-  readonly way: WayName;
-  readonly database: BenchDatabase;
+  readonly contenders: Contenders;
   readonly mode: Mode;
   readonly concurrency: number;
   readonly events: readonly string[];
 }
 
-/** On empty tables; the first deliveries, which find everything cold, are not counted. */
-async function measure(bench: Bench, { way, database, mode, concurrency, events }: Run): Promise<Took> {
-  await empty(database.session);
-  const deliveries = signAll(events);
-  // Of other customers, and left where they are: emptied tables would have every statement planned anew.
-  const warmUp = signAll(makeEvents(WARM_UP, 43));
-  const target = mode === 'direct' ? openDirect(way, database.url) : await openHttp(bench, way, database.url);
-  try {
-    await deliverAll(warmUp, concurrency, target.deliver);
-    return await deliverAll(deliveries, concurrency, target.deliver);
-  } finally {
-    await target.close();
+/** All of them on empty tables, in turns. */
+async function measure(
+  bench: Bench,
+  { contenders, mode, concurrency, events }: Run,
+): Promise<{ speeds: Map<WayName, Speed>; oursCommits: number }> {
+  const ours = contenders.find(({ way }) => way === 'ours');
+  const countOurs = () => (ours === undefined ? 0 : countCommits(ours.database.session));
+  const before = await countOurs();
+  const took = new Map<WayName, Took[]>();
+  {
+    await using cleanup = new AsyncDisposableStack();
+    const targets = new Map<WayName, Target>();
+    for (const { way, database } of contenders) {
+      await empty(database.session);
+      const target =
+        mode === 'direct' ? openWay(way, database.url) : await openHttp(bench, way, database.url);
+      cleanup.defer(() => target.close());
+      targets.set(way, target);
+    }
+    // Of other customers, and left where they are: emptied tables would have every statement planned anew.
+    await takeTurns(signAll(makeEvents(WARM_UP, 43)), concurrency, targets);
+    for (const [way, turn] of await takeTurns(signAll(events), concurrency, targets))
+      took.set(way, [...(took.get(way) ?? []), turn]);
   }
+  const speeds = new Map([...took].map(([way, turns]) => [way, speedOf(turns)]));
+  return { speeds, oursCommits: (await countOurs()) - before };
+}
+
+/** Each turn's deliveries to each way; another one begins each time, for what came before it leaves its traces. */
+async function takeTurns(
+  deliveries: readonly Signed[],
+  concurrency: number,
+  targets: ReadonlyMap<WayName, Target>,
+): Promise<(readonly [WayName, Took])[]> {
+  const order = [...targets];
+  const turns: (readonly [WayName, Took])[] = [];
+  for (let at = 0; at < deliveries.length; at += TURN) {
+    for (const [way, { deliver }] of order)
+      turns.push([way, await deliverAll(deliveries.slice(at, at + TURN), concurrency, deliver)]);
+    order.push(...order.splice(0, 1));
+  }
+  return turns;
 }
 
 type Target = Pick<ReturnType<typeof openWay>, 'deliver' | 'close'>;
-
-function openDirect(way: WayName, url: string): Target {
-  return openWay(way, url);
-}
 
 async function openHttp(bench: Bench, way: WayName, url: string): Promise<Target> {
   const child = spawn(process.execPath, [MAIN, way, url], {
@@ -122,7 +154,7 @@ async function countCommits(session: Session): Promise<number> {
   return Number(rows[0]?.commits);
 }
 
-function toFigures(results: ReadonlyMap<string, readonly Took[]>, commits: readonly number[]): Figure[] {
+function toFigures(results: ReadonlyMap<string, readonly Speed[]>, commits: readonly number[]): Figure[] {
   const figure = figuresOf('webhook');
   const figures: Figure[] = [];
   for (const mode of MODES)
