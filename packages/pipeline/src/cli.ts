@@ -2,15 +2,11 @@
  * The command line: words to commands, and errors to exit codes (0 done; 1 an agent failed; 2 wrong usage or
  * configuration). One table of contents; each command is a file in commands/.
  */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-
-import { ConfigError, PipelineError, toPipelineError } from '@floyo/shared/errors';
-import { createRedactor } from '@floyo/shared/redact';
-import { isDay } from '@floyo/shared/window';
+import { Command, CommanderError, Option } from 'commander';
 
 import { type App, createApp, type World } from './app.ts';
-import { paint } from './print/style.ts';
-import { readSecrets } from './sources.ts';
+import { parseAgents, parseDay, parseDuration, parseList } from './option-values.ts';
+import { reportFailure } from './report-failure.ts';
 
 const DEFAULT_WAIT = '10m';
 
@@ -254,64 +250,4 @@ function addExperiments(program: Command, action: Action, json: readonly [string
     .description('take no more users in; before its plan is met there is no winner')
     .option(...json)
     .action(action(async () => (await import('./commands/experiments.ts')).experimentsStopCommand));
-}
-
-function reportFailure(thrown: unknown, json: boolean, world: World): number {
-  const redactor = createRedactor(readSecrets(world.env));
-  const error =
-    thrown instanceof CommanderError
-      ? new ConfigError([{ variable: 'usage', message: thrown.message.replace(/^error: /, '') }], 'usage')
-      : toPipelineError(thrown);
-  const { stdout, stderr } = world.streams;
-  if (error instanceof ConfigError) {
-    const problems = error.problems.map(({ variable, message }) => ({
-      variable,
-      message: redactor.text(message),
-    }));
-    if (json) stdout.write(`${JSON.stringify({ error: { code: error.code, problems } })}\n`);
-    for (const { variable, message } of problems)
-      stderr.write(`${paint('red', '✗', stderr)} ${variable === 'usage' ? '' : `${variable} `}${message}\n`);
-    return 2;
-  }
-  const message = redactor.text(error.message);
-  const advice = error.advice === undefined ? null : redactor.text(error.advice);
-  if (json)
-    stdout.write(
-      `${JSON.stringify({ error: { code: error.type, severity: error.severity, message, advice } })}\n`,
-    );
-  stderr.write(`${paint('red', '✗', stderr)} ${message}\n${advice === null ? '' : `  → ${advice}\n`}`);
-  if (error.type === 'internal') stderr.write(`${redactor.text(stackOf(error))}\n`);
-  return 1;
-}
-
-function stackOf(error: PipelineError): string {
-  return error.cause instanceof Error ? (error.cause.stack ?? '') : (error.stack ?? '');
-}
-
-function parseDay(text: string): string {
-  if (!isDay(text)) throw new InvalidArgumentError('It must be a day that exists, YYYY-MM-DD.');
-  return text;
-}
-
-function parseList(text: string): string[] {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-}
-
-function parseAgents(text: string): number {
-  const agents = Number(text);
-  if (!Number.isInteger(agents) || agents < 1 || agents > 10)
-    throw new InvalidArgumentError('It must be a number from 1 to 10.');
-  return agents;
-}
-
-/** `90s`, `10m`, `1h` or plain seconds, in milliseconds. */
-function parseDuration(text: string): number {
-  const match = /^(\d+)(s|m|h)?$/.exec(text);
-  const factor = { s: 1_000, m: 60_000, h: 3_600_000 }[match?.[2] ?? 's'];
-  if (match?.[1] === undefined || factor === undefined)
-    throw new InvalidArgumentError('It must be a duration such as 90s, 10m or 1h.');
-  return Number(match[1]) * factor;
 }

@@ -2,22 +2,14 @@
  * Reads one window of one stream and commits it: pages -> schema -> rows -> stage, then one transaction with rows,
  * coverage and cursor. What fails validation is set aside page by page; more than 5 % of a window fails the window.
  */
-import type { z } from 'zod';
-
 import { retryConflicts } from './apply-loader.ts';
-import type { Account, AnyConnector, AnyStream, Io, LoadRows } from './connector.ts';
+import type { Account, AnyConnector, AnyStream, Io } from './connector.ts';
 import { writeCoverage } from './coverage.ts';
 import type { Database, Transaction } from './db.ts';
 import { PipelineError } from './errors.ts';
 import type { LoadCounts, Loader, RecordKey } from './load.ts';
-import {
-  fingerprintRecord,
-  listOpenRejects,
-  quarantine,
-  type Reject,
-  resolveRejects,
-  resolveReplayed,
-} from './rejects.ts';
+import { identify, mapRecord } from './map-record.ts';
+import { listOpenRejects, quarantine, type Reject, resolveRejects, resolveReplayed } from './rejects.ts';
 import type { RunContext } from './runner.ts';
 import type { ShapeTally } from './shape.ts';
 import type { DayWindow, InstantWindow } from './window.ts';
@@ -279,32 +271,6 @@ export function createWindowReader(options: {
       });
     },
   };
-}
-
-/** Validates and maps one record. */
-function mapRecord(
-  stream: AnyStream,
-  record: unknown,
-  account: Account,
-  reporting: RunContext['reporting'],
-): { readonly ok: true; readonly rows: LoadRows } | { readonly ok: false; readonly reasons: string[] } {
-  const parsed = stream.schema.safeParse(record);
-  if (!parsed.success)
-    return {
-      ok: false,
-      reasons: parsed.error.issues.map(
-        (issue: z.core.$ZodIssue) => `${issue.path.join('.')}: ${issue.message}`,
-      ),
-    };
-  try {
-    return { ok: true, rows: stream.toRows(parsed.data, account, reporting) };
-  } catch (error) {
-    return { ok: false, reasons: [error instanceof Error ? error.message : String(error)] };
-  }
-}
-
-function identify(stream: AnyStream, record: unknown): RecordKey {
-  return stream.identify(record) ?? { externalId: fingerprintRecord(record) };
 }
 
 function dateOf(row: unknown): string | undefined {

@@ -2,8 +2,8 @@
 import { ConfigError } from '@floyo/shared/errors';
 
 import { type App, openAppDatabase, runAndReport } from '../app.ts';
-import { daysOption } from '../days-option.ts';
 import { dryRun } from '../dry-run.ts';
+import { daysOption } from '../option-values.ts';
 import { type ConfiguredSource, pickSources } from '../sources.ts';
 
 export interface BackfillOptions {

@@ -7,7 +7,7 @@ import { ConfigError } from '@floyo/shared/errors';
 import { addDays, type Day, dayOf } from '@floyo/shared/window';
 
 import { type App, openAppDatabase, print } from '../app.ts';
-import { daysOption } from '../days-option.ts';
+import { daysOption } from '../option-values.ts';
 import { formatMetric, sparkline } from '../print/metric-values.ts';
 import { formatTable, paint } from '../print/style.ts';
 import { clockOf } from '../run.ts';

@@ -2,7 +2,7 @@
 import { ConfigError } from '@floyo/shared/errors';
 
 import { type App, openAppDatabase, runAndReport } from '../app.ts';
-import { daysOption } from '../days-option.ts';
+import { daysOption } from '../option-values.ts';
 
 export interface MetricsOptions {
   readonly from?: string;

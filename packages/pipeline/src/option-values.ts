@@ -1,0 +1,43 @@
+/** What the command line's options may say, as values. */
+import { InvalidArgumentError } from 'commander';
+
+import { ConfigError } from '@floyo/shared/errors';
+import { addDays, type Day, type DayWindow, isDay } from '@floyo/shared/window';
+
+/** `YYYY-MM-DD`. Throws InvalidArgumentError, as all of these do. */
+export function parseDay(text: string): string {
+  if (!isDay(text)) throw new InvalidArgumentError('It must be a day that exists, YYYY-MM-DD.');
+  return text;
+}
+
+/** `--from` and `--to`, both days included, as a half-open window. Throws ConfigError when they are the wrong way round. */
+export function daysOption(from: Day, to: Day): DayWindow {
+  if (from > to)
+    throw new ConfigError([{ variable: '--from', message: `${from} is after --to ${to}` }], 'usage');
+  return { from, to: addDays(to, 1) };
+}
+
+/** Words between commas. */
+export function parseList(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+/** How many windows are read at once. */
+export function parseAgents(text: string): number {
+  const agents = Number(text);
+  if (!Number.isInteger(agents) || agents < 1 || agents > 10)
+    throw new InvalidArgumentError('It must be a number from 1 to 10.');
+  return agents;
+}
+
+/** `90s`, `10m`, `1h` or plain seconds, in milliseconds. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+)(s|m|h)?$/.exec(text);
+  const factor = { s: 1_000, m: 60_000, h: 3_600_000 }[match?.[2] ?? 's'];
+  if (match?.[1] === undefined || factor === undefined)
+    throw new InvalidArgumentError('It must be a duration such as 90s, 10m or 1h.');
+  return Number(match[1]) * factor;
+}

@@ -1,0 +1,34 @@
+/** One record of a vendor: validated, mapped to rows, or named with the reasons why not. */
+import type { z } from 'zod';
+
+import type { Account, AnyStream, LoadRows } from './connector.ts';
+import type { RecordKey } from './load.ts';
+import { fingerprintRecord } from './rejects.ts';
+import type { RunContext } from './runner.ts';
+
+/** Validates and maps one record. */
+export function mapRecord(
+  stream: AnyStream,
+  record: unknown,
+  account: Account,
+  reporting: RunContext['reporting'],
+): { readonly ok: true; readonly rows: LoadRows } | { readonly ok: false; readonly reasons: string[] } {
+  const parsed = stream.schema.safeParse(record);
+  if (!parsed.success)
+    return {
+      ok: false,
+      reasons: parsed.error.issues.map(
+        (issue: z.core.$ZodIssue) => `${issue.path.join('.')}: ${issue.message}`,
+      ),
+    };
+  try {
+    return { ok: true, rows: stream.toRows(parsed.data, account, reporting) };
+  } catch (error) {
+    return { ok: false, reasons: [error instanceof Error ? error.message : String(error)] };
+  }
+}
+
+/** Its id and day where it says them, else a fingerprint of it, so that the same record is set aside once. */
+export function identify(stream: AnyStream, record: unknown): RecordKey {
+  return stream.identify(record) ?? { externalId: fingerprintRecord(record) };
+}
