@@ -16,11 +16,16 @@ export interface CoveredDay {
   readonly runId: string | null;
 }
 
-/** The covered days of a stream, oldest first. */
-export async function listCoverage(db: Session['db'], key: StreamKey): Promise<CoveredDay[]> {
+/** The covered days of the window, oldest first. */
+export async function listCoverage(
+  db: Session['db'],
+  key: StreamKey,
+  { from, to }: DayWindow,
+): Promise<CoveredDay[]> {
   const { rows } = await sql<CoveredDay>`
     select day, run_id as "runId" from ops.coverage
     where source = ${key.source} and account_id = ${key.accountId} and stream = ${key.stream}
+      and day >= ${from}::date and day < ${to}::date
     order by day`.execute(db);
   return rows;
 }

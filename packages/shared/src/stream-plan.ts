@@ -142,14 +142,15 @@ export async function planBackfillOf(
   const end = addDays(dayOf(input.now, calendarOf(input)), 1);
   const known = await recall(db, backfillKey(input, window));
   const runs = Array.isArray(known?.value) ? known.value.map(String) : [];
+  const open = { from: window.from, to: window.to < end ? window.to : end };
   return {
     runs,
     version: known?.version ?? 0,
     days: planBackfill({
-      window: { from: window.from, to: window.to < end ? window.to : end },
+      window: open,
       runs,
       maxWindowDays: input.stream.maxWindowDays,
-      coverage: await listCoverage(db, coverageKey(input)),
+      coverage: await listCoverage(db, coverageKey(input), open),
     }),
   };
 }
