@@ -168,7 +168,9 @@ describe('over the API', () => {
       sleep: () => Promise.resolve(),
     });
     expect((await nowhere(onTheEdge(delivery(event)))).status).toBe(500);
+    const asked = Date.now();
     expect((await nowhere(onTheEdge(new Request('https://edge.example'), '/healthz'))).status).toBe(503);
+    expect(Date.now() - asked, 'a probe waits no longer than a second or two').toBeLessThan(3_000);
   });
 
   it('a wrong environment is told whole', () => {
