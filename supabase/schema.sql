@@ -1317,6 +1317,21 @@ $function$;
 revoke all on function ops.apply_version(change jsonb, event jsonb, version jsonb, rows jsonb, in_account text, in_livemode boolean, in_event text, zone text) from public;
 grant execute on function ops.apply_version(change jsonb, event jsonb, version jsonb, rows jsonb, in_account text, in_livemode boolean, in_event text, zone text) to service_role;
 
+CREATE OR REPLACE FUNCTION ops.ask_for_details(of_account text, of_livemode boolean, of_type text, id text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update public.billing_objects o set dirty_since = o.version_at, synced_at = now()
+  where o.account = of_account and o.livemode = of_livemode and o.type = of_type and o.object_id = id
+    and o.dirty_since is null and o.event_id is not null and not o.deleted
+    and case of_type when 'coupon' then not o.data ? 'applies_to'
+      else o.data ->> 'billing_scheme' = 'tiered' and o.data -> 'tiers' = 'null' end;
+end
+$function$;
+revoke all on function ops.ask_for_details(of_account text, of_livemode boolean, of_type text, id text) from public;
+grant execute on function ops.ask_for_details(of_account text, of_livemode boolean, of_type text, id text) to service_role;
+
 CREATE OR REPLACE FUNCTION ops.billed_discounts(period ops.billed_periods)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2518,8 +2533,14 @@ begin
   update public.subscriptions s set mrr = m.net, synced_at = now()
   from public.subscriptions u
   cross join lateral public.subscription_mrr(u.items, u.discounts, u.account, u.livemode, u.stripe_event_created) m
-  where u.mrr is null and not u.incomplete and u.account = of_account and u.livemode = of_livemode
-    and strpos(u.items::text || u.discounts::text, to_jsonb(id)::text) > 0 and m.net is not null
+  where u.mrr is null and not u.incomplete and u.account = of_account and u.livemode = of_livemode and m.net is not null
+    and exists (
+      select from (
+        select resolve_values.id as named
+        union all
+        select o.object_id from public.billing_objects o
+        where o.account = of_account and o.livemode = of_livemode and o.type = 'discount' and o.data #>> '{coupon,id}' = resolve_values.id
+      ) n where strpos(u.items::text || u.discounts::text, to_jsonb(n.named)::text) > 0)
     and s.external_id = u.external_id and s.date = u.date;
 end
 $function$;
@@ -2776,7 +2797,7 @@ begin
       if before <> 'failed' then return 'duplicate'; end if;
       -- The payload too: an earlier one may have lost what could not be stored.
       update public.billing_events e set status = event ->> 'status', error = event ->> 'error', attempts = e.attempts + 1,
-        object_type = event ->> 'object_type', object_id = event ->> 'object_id', customer_id = event ->> 'customer_id',
+        payload = event -> 'payload', object_type = event ->> 'object_type', object_id = event ->> 'object_id', customer_id = event ->> 'customer_id',
         next_attempt_at = case when event ->> 'status' = 'failed' then e.next_attempt_at end, synced_at = now()
       where e.external_id = event_key;
     end if;
@@ -2787,6 +2808,7 @@ begin
   if jsonb_typeof(version) is distinct from 'object' then return 'ignored'; end if;
 
   result := ops.apply_version(change, event, version, change -> 'rows', account, livemode, event_key, zone);
+  if version ->> 'type' in ('price', 'coupon') then perform ops.ask_for_details(account, livemode, version ->> 'type', version ->> 'id'); end if;
   if change -> 'embedded' <> '[]' then
     for part in select p.value from jsonb_array_elements(change -> 'embedded') p loop
       if ops.apply_version(change, event, part -> 'object', part -> 'rows', account, livemode, event_key, zone) = 'processed'

@@ -34,8 +34,10 @@ with days as materialized (
   left join edges e on e.day = g::date and e.currency is not distinct from c.currency
   window w as (partition by c.currency order by g)
 )
-select r.day, r.day as rate_day, 'stripe' as source, r.currency, r.mrr, r.mrr_at_risk, r.mrr_scheduled_churn,
-  r.subscribers as active_subscribers
+-- A running sum keeps the digits of everything it has seen, so that the same value had more zeros, and its quotients more
+-- digits, the earlier the days asked for begin.
+select r.day, r.day as rate_day, 'stripe' as source, r.currency, trim_scale(r.mrr) as mrr, trim_scale(r.mrr_at_risk) as mrr_at_risk,
+  trim_scale(r.mrr_scheduled_churn) as mrr_scheduled_churn, r.subscribers as active_subscribers
 from running r
 join days d on d.day = r.day
 where r.mrr > 0 or r.subscribers > 0

@@ -46,8 +46,9 @@ with days as materialized (
   left join edges e on e.day = g::date and e.currency is not distinct from c.currency
   window w as (partition by c.currency order by g)
 )
-select r.day, r.day - 30 as rate_day, 'stripe' as source, r.currency, r.base as base_mrr_30d, r.lost as lost_mrr_30d,
-  r.expanded as expanded_mrr_30d, r.customers as base_subscribers_30d, r.customers_lost as lost_subscribers_30d
+-- trim_scale: see mrr.sql.
+select r.day, r.day - 30 as rate_day, 'stripe' as source, r.currency, trim_scale(r.base) as base_mrr_30d,
+  trim_scale(r.lost) as lost_mrr_30d, trim_scale(r.expanded) as expanded_mrr_30d, r.customers as base_subscribers_30d, r.customers_lost as lost_subscribers_30d
 from running r
 join days d on d.day = r.day
 where r.base > 0 or r.customers > 0

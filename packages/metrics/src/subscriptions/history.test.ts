@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Day } from '@floyo/shared/window';
 
 import { SUBSCRIPTIONS } from '../registry/subscriptions.ts';
-import { findBrokenDays, insertVersions, STRIPE } from '../testing/billing.ts';
+import { findBrokenDays, insertVersions, item, price, STRIPE } from '../testing/billing.ts';
 import { createHistories, type Figures, figuresOf } from '../testing/random-subscriptions.ts';
 import { createWorld, type World } from '../testing/world.ts';
 
@@ -185,4 +185,39 @@ test('I9: the daily check finds a span that is not what the versions say, and th
   await run();
   expect((await world.query('select 1 from ops.mrr_spans where mrr <> 10')).rows).toEqual([]);
   expect(await world.value('mrr', '2026-03-05')).toBe(400);
+});
+
+test('I9: the daily check does not mistake the digits of a quotient for another value', async () => {
+  await world.cover([STRIPE], '2026-01-10', TODAY, true);
+  await insertRates();
+  const pounds = (amount: string, rest: object = {}) => [item(price(amount, { currency: 'gbp', ...rest }))];
+  // A twelfth of a year's price has ten digits, and ends before the days that are looked at again.
+  await insertVersions(world, [
+    { id: 'a', at: '2026-01-12T10:00:00Z', currency: 'GBP', items: pounds('10000', { interval: 'year' }) },
+    {
+      id: 'a',
+      at: '2026-01-20T10:00:00Z',
+      currency: 'GBP',
+      status: 'canceled',
+      ended_at: '2026-01-20T10:00:00Z',
+    },
+    { id: 'b', at: '2026-01-12T10:00:00Z', currency: 'GBP', items: pounds('1000') },
+    { id: 'c', at: '2026-01-12T10:00:00Z' },
+    { id: 'd', at: '2026-01-12T10:00:00Z' },
+  ]);
+  expect((await run({ check: 'now' })).check).toMatchObject({ mismatches: 0 });
+});
+
+test('a subscription that was thought to have ended, and had not, counts again', async () => {
+  await world.cover([STRIPE], '2026-03-01', TODAY);
+  await insertVersions(world, [
+    { id: 'sub', at: '2026-03-02T10:00:00Z' },
+    { id: 'sub', at: '2026-03-04T10:00:00Z', status: 'canceled', ended_at: '2026-03-04T10:00:00Z' },
+    { id: 'sub', at: '2026-03-06T10:00:00Z' },
+  ]);
+  await run();
+  const values = await Promise.all(
+    ['2026-03-03', '2026-03-05', '2026-03-06', '2026-03-09'].map((day) => world.value('mrr', day)),
+  );
+  expect(values).toEqual([10, 0, 10, 10]);
 });

@@ -250,6 +250,10 @@ test('an item without a known price is left out, told and incomplete, until the 
   expect(await world.metric('mrr', '2026-03-04')).toMatchObject({ value: '31', status: 'final' });
   expect(await world.value('new_mrr', '2026-03-04')).toBe(21);
   expect(await world.status('active_subscribers', '2026-03-05')).toBe('final');
+  for (const metric of ['new_mrr', 'churned_mrr', 'new_subscribers'])
+    for (const day of ['2026-03-04', '2026-03-05', '2026-03-09'])
+      expect(await world.status(metric, day), `${metric} of ${day}`).toBe('final');
+  expect(await run({ full: true })).toMatchObject({ inserted: 0, updated: 0, deleted: 0 });
 });
 
 test('a discount that turns out to end earlier moves the days from then on', async () => {

@@ -126,16 +126,18 @@ async function findTouchedDays(trx: Transaction<Database>, today: Day): Promise<
   await sql`
     insert into metric_mrr_touched
     with moved as (
-      select m.day, m.valued, m.facts from metric_mrr_moved m
+      select m.day, m.valued, m.unpriced, m.facts from metric_mrr_moved m
     ), touched as (
       select day, facts from moved where facts <> 'values'
       union
-      -- A day is looked at by itself, by the day after it (what the rate changed), and as the base of 30-day stretches.
+      -- A day is looked at by itself, by the day after it (what the rate changed), and as the base of 30-day stretches;
+      -- whether something lacks its price, by the movements of it and of the day after.
       select m.day + r.after, r.facts
       from moved m
       join (values ('mrr', 0), ('mrr_fx', 1), ('mrr_retention', 0), ('mrr_retention', 30),
-        ('subscriber_projection', 0), ('subscriber_projection', 30), ('subscriber_projection', 60), ('subscriber_projection', 90)
-      ) r (facts, after) on m.valued or r.facts = 'mrr'
+        ('subscriber_projection', 0), ('subscriber_projection', 30), ('subscriber_projection', 60), ('subscriber_projection', 90),
+        ('mrr_movements', 0), ('mrr_movements', 1)
+      ) r (facts, after) on case r.facts when 'mrr' then true when 'mrr_movements' then m.unpriced else m.valued end
       where m.facts = 'values'
       union
       -- Customers who began count for 30 days.
@@ -165,7 +167,8 @@ async function listMovedDays(trx: Transaction<Database>, today: Day): Promise<vo
       group by external_id, customer_id, currency, day
       window w as (partition by external_id, customer_id, currency order by day)
     )
-    select g::date as day, 'values'::text as facts, bool_or((r.mrr, r.unknown) <> (0, 0)) as valued
+    select g::date as day, 'values'::text as facts, bool_or((r.mrr, r.unknown) <> (0, 0)) as valued,
+      bool_or(r.unknown <> 0) as unpriced
     from running r
     cross join generate_series(r.day::timestamp, least(r.next_day - 1, ${today}::date)::timestamp, interval '1 day') g
     where (r.mrr, r.unknown, coalesce(r.at_risk, 0), coalesce(r.ends, 0)) <> (0, 0, 0, 0) and r.day <= ${today}::date

@@ -7,8 +7,9 @@ with zone as (
 ), versions as materialized (
   select s.external_id, s.date, lead(s.date, 1, 'infinity') over versions as next_date, s.customer_id,
     coalesce(upper(s.currency), 'XXX') as currency, s.status, s.incomplete, s.items, s.discounts, s.account, s.livemode, s.trial_end, s.pause_behavior,
-    -- An end that is known by now was the end then, whenever we were told.
-    coalesce(max(s.ended_at) over subscription, s.cancel_at, case when s.cancel_at_period_end then s.current_period_end end) as ends_at,
+    -- An end that is known by now was the end then, whenever we were told; one that was taken back (the account's key was
+    -- another's for a day) never was.
+    coalesce(first_value(s.ended_at) over (partition by s.external_id order by s.date desc), s.cancel_at, case when s.cancel_at_period_end then s.current_period_end end) as ends_at,
     coalesce(s.cancellation_reason, max(s.cancellation_reason) over subscription) as cancellation_reason,
     s.cancel_at is not null or s.cancel_at_period_end as was_to_end, c.version_at as deleted_at,
     s.discounts @? '$[*]' or s.items @? '$[*].discounts[*]' or s.items @? '$[*].trial_end ? (@ != null)' as is_bounded
