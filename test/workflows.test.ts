@@ -35,6 +35,20 @@ it('etl.yml runs at an odd minute, one at a time', () => {
   expect(etl).toContain('cancel-in-progress: false');
 });
 
+/** What belongs to one machine, to tests or to the webhook's server. */
+const NOT_OF_A_RUN = /^(FLOYO_NOW|FLOYO_HOME|STRIPE_WEBHOOK_SECRET|PORT|SUPABASE_\w+|\w+_BASE_URL)$/;
+
+it.each(['etl.yml', 'backfill.yml'])('%s hands on every variable that .env.example names', (workflow) => {
+  const text = files.find(({ name }) => name === workflow)?.text ?? '';
+  const handedOn = [...text.matchAll(/^ +(\w+): \$\{\{ secrets\.(\w+) \}\}$/gm)].map(([, name, secret]) => {
+    expect(secret).toBe(name);
+    return name;
+  });
+  const example = readFileSync(join(repositoryRoot, '.env.example'), 'utf8');
+  const named = [...example.matchAll(/^# ([A-Z_]+)=/gm)].flatMap(([, name = '']) => name);
+  expect(handedOn).toEqual(named.filter((name) => !NOT_OF_A_RUN.test(name)));
+});
+
 it('ci.yml and .ci/run call the same check as a person does', () => {
   expect(files.find(({ name }) => name === 'ci.yml')?.text).toContain('run: bash .ci/run');
   expect(readFileSync(join(repositoryRoot, '.ci/run'), 'utf8')).toMatch(/pnpm@[\d.]+ check$/m);

@@ -17,6 +17,7 @@ it('reads what is set and has defaults for the rest', () => {
 it.each([
   [{ POSTHOG_PERSONAL_API_KEY: 'phc_project' }, 'which can only send events'],
   [{ POSTHOG_HOST: 'https://us.i.posthog.com' }, 'is the host that events are sent to'],
+  [{ POSTHOG_HOST: 'eu.posthog.com' }, 'http'],
   [{ POSTHOG_PROJECT_ID: 'floyo' }, 'must be the number of the project'],
   [{ POSTHOG_PROJECT_ID: '' }, 'is not set'],
 ])('%o is told', (env, message) => {

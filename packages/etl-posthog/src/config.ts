@@ -45,7 +45,7 @@ export const posthogConfig = defineConfig({
   variables: {
     POSTHOG_HOST: {
       schema: httpUrl
-        .refine((url) => !new URL(url).host.endsWith('.i.posthog.com'), {
+        .refine((url) => !URL.canParse(url) || !new URL(url).host.endsWith('.i.posthog.com'), {
           error:
             'is the host that events are sent to; reading takes https://us.posthog.com or https://eu.posthog.com',
         })

@@ -20,6 +20,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     stop.abort(new InterruptedError(signal));
   });
 
+// Whoever reads the output may have seen enough (`| head -1`): a run goes on all the same.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   streams: { stdout: process.stdout, stderr: process.stderr },

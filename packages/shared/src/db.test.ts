@@ -34,6 +34,18 @@ test('days, numerics and 64-bit integers are text, instants are ISO texts in UTC
   expect(session.lost.aborted).toBe(false);
 });
 
+test('a limit on statements that the database sets does not break off what the pipeline does', async () => {
+  const first = await connect(database.url);
+  const name = new URL(database.url).pathname.slice(1);
+  await sql`alter database ${sql.id(name)} set statement_timeout = '40ms'`.execute(first.db);
+  const session = await connect(database.url);
+  const { rows } = await sql`show statement_timeout`.execute(session.db);
+  expect(rows).toEqual([{ statement_timeout: '0' }]);
+  await sql`alter database ${sql.id(name)} reset statement_timeout`.execute(first.db);
+  await session.end();
+  await first.end();
+});
+
 test('calls on a session take turns: nothing slips into a transaction that is open', async () => {
   const session = await connect(database.url);
   await sql`create table turns (who text)`.execute(session.db);

@@ -10,6 +10,7 @@ import { Kysely, PostgresDialect, type Transaction } from 'kysely';
 import pg from 'pg';
 import { from as copyFromStatement } from 'pg-copy-streams';
 
+import { withTls } from './database-url.ts';
 import type { Database } from './db.types.ts';
 import { PipelineError } from './errors.ts';
 
@@ -48,7 +49,7 @@ export async function connect(
   options: { readonly applicationName?: string } = {},
 ): Promise<Session> {
   const client = new pg.Client({
-    connectionString: url,
+    connectionString: withTls(url),
     application_name: options.applicationName ?? 'floyo',
     types,
     keepAlive: true,
@@ -63,7 +64,8 @@ export async function connect(
   client.on('end', () => onLost(undefined));
   try {
     await client.connect();
-    await client.query("set timezone = 'UTC'");
+    // A limit that the role or the database sets is meant for people's queries: it would break off every large load.
+    await client.query("set timezone = 'UTC'; set statement_timeout = 0");
   } catch (cause) {
     ending = true;
     await client.end().catch(() => undefined);
@@ -138,7 +140,7 @@ export function openPool(
   },
 ): Pool {
   const pool = new pg.Pool({
-    connectionString: url,
+    connectionString: withTls(url),
     application_name: options.applicationName,
     max: options.max,
     keepAlive: true,
@@ -176,7 +178,8 @@ function connectionError(url: string, cause: unknown): PipelineError {
     severity: 'P0',
     retryable: true,
     message: `The database ${hostname}:${port || '5432'}${pathname} can't be reached: ${cause instanceof Error ? cause.message : String(cause)}`,
-    advice: 'Check DATABASE_URL (host, port, password) and that the database is up.',
+    advice:
+      'Check DATABASE_URL (host, port, password) and that the database is up; one that speaks no TLS takes `?sslmode=disable`.',
     cause,
   });
 }

@@ -130,10 +130,56 @@ export class LockLostError extends PipelineError {
   }
 }
 
-/** Makes a PipelineError of anything thrown; what is not ours is `internal`. */
+/** What the database refuses for a reason that lies with it, by SQLSTATE: what to do. https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const REFUSED_BY_DATABASE: readonly (readonly [
+  RegExp,
+  Pick<ErrorDetails, 'type' | 'retryable' | 'advice'>,
+])[] = [
+  [
+    /^25006$/,
+    {
+      type: 'load',
+      retryable: true,
+      advice:
+        'The database takes no writes. Supabase makes it so when the disk is full: free space or enlarge it, make it writable again, then run it again.',
+    },
+  ],
+  [
+    /^42501$/,
+    {
+      type: 'permission',
+      advice:
+        'The role of DATABASE_URL lacks a right: use the one that ran `floyo migrate` (on Supabase: postgres).',
+    },
+  ],
+  [
+    /^53...$/,
+    {
+      type: 'load',
+      retryable: true,
+      advice:
+        'The database has run out of disk, memory or connections. Free some; the next run goes on where this one stopped.',
+    },
+  ],
+  [
+    /^57014$/,
+    {
+      type: 'load',
+      retryable: true,
+      advice:
+        'The database ended a statement that took too long for it: raise or lift the statement_timeout of the role.',
+    },
+  ],
+];
+
+/** Makes a PipelineError of anything thrown; what is neither ours nor the database's condition is `internal`. */
 export function toPipelineError(error: unknown): PipelineError {
   if (error instanceof PipelineError) return error;
   const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const refused = REFUSED_BY_DATABASE.find(([state]) => state.test(code));
+  if (refused !== undefined)
+    return new PipelineError({ ...refused[1], message, severity: 'P0', cause: error });
   return new PipelineError({
     type: 'internal',
     message,

@@ -115,11 +115,16 @@ async function examineMode(first: Session, second: Session): Promise<Finding> {
 }
 
 async function examineServer({ db }: Session): Promise<Finding[]> {
-  const { rows } = await sql<{ version: number; version_text: string; role: string; bypasses: boolean }>`
+  const { rows } = await sql<{
+    version: number;
+    version_text: string;
+    role: string;
+    bypasses: boolean;
+    read_only: boolean;
+  }>`
     select current_setting('server_version_num')::int / 10000 as version, current_setting('server_version') as version_text,
-      current_user::text as role, (select rolsuper or rolbypassrls from pg_roles where rolname = current_user) as bypasses`.execute(
-    db,
-  );
+      current_user::text as role, (select rolsuper or rolbypassrls from pg_roles where rolname = current_user) as bypasses,
+      current_setting('transaction_read_only')::boolean as read_only`.execute(db);
   const server = rows[0];
   if (server === undefined) return [];
   return [
@@ -131,8 +136,16 @@ async function examineServer({ db }: Session): Promise<Finding[]> {
           message: `PostgreSQL ${server.version_text} is older than ${OLDEST_POSTGRES}`,
           fix: 'Upgrade the database (on Supabase: project settings, infrastructure).',
         },
+    ...(server.read_only ? [READ_ONLY] : []),
   ];
 }
+
+const READ_ONLY: Finding = {
+  check: 'database writes',
+  level: 'error',
+  message: 'The database takes no writes: every run fails',
+  fix: 'Supabase makes it read-only when the disk is full: free space or enlarge it, then make it writable again.',
+};
 
 async function examineSchema(session: Session, config: PipelineConfig): Promise<Finding[]> {
   const pending = await pendingMigrations(session);
