@@ -261,6 +261,18 @@ CREATE INDEX mrr_spans_unknown_idx ON ops.mrr_spans USING btree (from_day) WHERE
 alter table ops.mrr_spans enable row level security;
 grant delete, insert, select, update on table ops.mrr_spans to service_role;
 
+create table ops.needed_accounts (
+  source text not null,
+  account_id text not null,
+  stream text not null,
+  run_id uuid,
+  noted_at timestamp with time zone default now() not null,
+  constraint needed_accounts_pkey PRIMARY KEY (source, account_id, stream)
+);
+comment on table ops.needed_accounts is 'The accounts and streams that days wait for. Every run adds what its environment configures; only a run of all sources takes out what it no longer does.';
+alter table ops.needed_accounts enable row level security;
+grant delete, insert, select, update on table ops.needed_accounts to service_role;
+
 create table ops.product_settings (
   only_row boolean default true not null,
   qualifying text[] not null,
@@ -335,12 +347,15 @@ create table ops.runs (
   fence bigint,
   totals jsonb default '{}'::jsonb not null,
   recommendations jsonb default '[]'::jsonb not null,
+  unfinished_backfill text,
   constraint runs_pkey PRIMARY KEY (id),
   constraint runs_kind_check CHECK ((kind = ANY (ARRAY['scheduled'::text, 'manual'::text, 'source'::text, 'backfill'::text, 'metrics'::text, 'demo'::text]))),
   constraint runs_status_check CHECK ((status = ANY (ARRAY['running'::text, 'succeeded'::text, 'partial'::text, 'failed'::text, 'skipped'::text, 'interrupted'::text])))
 );
+comment on column ops.runs.unfinished_backfill is 'The backfill that this run has read days for (source, account if it was for one, from..to), until all of it is done or the run is too old; then null.';
 CREATE INDEX runs_running_idx ON ops.runs USING btree (id) WHERE (status = 'running'::text);
 CREATE INDEX runs_started_at_idx ON ops.runs USING btree (started_at DESC);
+CREATE INDEX runs_unfinished_backfill_idx ON ops.runs USING btree (unfinished_backfill) WHERE (unfinished_backfill IS NOT NULL);
 alter table ops.runs enable row level security;
 grant delete, insert, select, update on table ops.runs to service_role;
 
@@ -665,9 +680,10 @@ create table public.invoices (
 comment on table public.invoices is 'One invoice, on the business day it was created, in its own currency. amount_refunded: refunds of its payments.';
 CREATE INDEX invoices_date_idx ON public.invoices USING btree (date);
 CREATE INDEX invoices_subscription_id_idx ON public.invoices USING btree (subscription_id);
+CREATE TRIGGER mark_delete AFTER DELETE ON public.invoices FOR EACH ROW WHEN (((old.subscription_id IS NOT NULL) AND (old.amount_paid > (0)::numeric))) EXECUTE FUNCTION ops.mark_invoice();
 CREATE TRIGGER mark_insert AFTER INSERT ON public.invoices FOR EACH ROW WHEN (((new.subscription_id IS NOT NULL) AND (new.amount_paid > (0)::numeric))) EXECUTE FUNCTION ops.mark_invoice();
 CREATE TRIGGER mark_truncate BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION ops.mark_all_billing();
-CREATE TRIGGER mark_update AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (((new.subscription_id IS NOT NULL) AND (((old.subscription_id IS DISTINCT FROM new.subscription_id) OR (old.amount_paid IS DISTINCT FROM new.amount_paid)) OR (old.paid_at IS DISTINCT FROM new.paid_at)))) EXECUTE FUNCTION ops.mark_invoice();
+CREATE TRIGGER mark_update AFTER UPDATE ON public.invoices FOR EACH ROW WHEN ((((((old.subscription_id IS DISTINCT FROM new.subscription_id) OR (old.account IS DISTINCT FROM new.account)) OR (old.livemode IS DISTINCT FROM new.livemode)) OR (old.amount_paid IS DISTINCT FROM new.amount_paid)) OR (old.paid_at IS DISTINCT FROM new.paid_at))) EXECUTE FUNCTION ops.mark_invoice();
 alter table public.invoices enable row level security;
 grant delete, insert, select, update on table public.invoices to service_role;
 
@@ -1325,8 +1341,10 @@ begin
   update public.billing_objects o set dirty_since = o.version_at, synced_at = now()
   where o.account = of_account and o.livemode = of_livemode and o.type = of_type and o.object_id = id
     and o.dirty_since is null and o.event_id is not null and not o.deleted
-    and case of_type when 'coupon' then not o.data ? 'applies_to'
-      else o.data ->> 'billing_scheme' = 'tiered' and o.data -> 'tiers' = 'null' end;
+    and case of_type
+      when 'coupon' then not o.data ? 'applies_to' or (o.data ->> 'amount_off' is not null and not o.data ? 'currency_options')
+      else (o.data ->> 'billing_scheme' = 'tiered' and o.data -> 'tiers' = 'null')
+        or (o.data ->> 'type' = 'recurring' and o.data ->> 'usage_type' = 'licensed' and not o.data ? 'currency_options') end;
 end
 $function$;
 revoke all on function ops.ask_for_details(of_account text, of_livemode boolean, of_type text, id text) from public;
@@ -1385,8 +1403,8 @@ declare
   days integer := round(extract(epoch from period.ends_at - period.starts_at) / 86400);
 begin
   return coalesce(
-    ops.find_price(jsonb_build_object('id', period.price_id), period.account, period.livemode),
-    case when period.proration then jsonb_build_object('id', period.price_id) end,
+    ops.find_price(jsonb_build_object('id', period.price_id, 'currency', period.currency), period.account, period.livemode),
+    case when period.proration then jsonb_build_object('id', period.price_id, 'currency', period.currency) end,
     jsonb_build_object('id', period.price_id, 'product', null, 'currency', period.currency, 'type', 'recurring',
       'billing_scheme', 'per_unit', 'tiers_mode', null, 'tiers', null,
       'unit_amount', trim_scale(period.amount / coalesce(nullif(period.quantity, 0), 1))::text, 'transform', null,
@@ -1632,6 +1650,7 @@ AS $function$
 declare
   found jsonb := discount;
   coupon jsonb;
+  stored jsonb;
 begin
   if found #>> '{coupon,id}' is null and found #>> '{coupon,duration}' is null then
     select o.data into found from public.billing_objects o
@@ -1639,10 +1658,13 @@ begin
   end if;
   coupon := found -> 'coupon';
   if coupon ->> 'duration' = 'once' then return found; end if;
-  if coupon ->> 'duration' is null or not coupon ? 'applies_to' then
-    select o.data into coupon from public.billing_objects o
-    where o.account = account and o.livemode = livemode and o.type = 'coupon' and o.object_id = found #>> '{coupon,id}';
+  if coupon ->> 'duration' is null or not coupon ? 'applies_to'
+    or (coupon ->> 'amount_off' is not null and not coupon ? 'currency_options') then
+    select o.data into stored from public.billing_objects o
+    where o.account = account and o.livemode = livemode and o.type = 'coupon' and o.object_id = coupon ->> 'id';
+    coupon := coalesce(stored, '{}') || coupon;
     found := jsonb_set(found, '{coupon}', coupon);
+    if coupon ->> 'duration' = 'once' then return found; end if;
   end if;
   if coupon ->> 'duration' is null or not coupon ? 'applies_to'
     or (coupon ->> 'percent_off' is null and coupon ->> 'amount_off' is null) then return null; end if;
@@ -1666,12 +1688,16 @@ AS $function$
 #variable_conflict use_variable
 declare
   found jsonb;
+  currency text := upper(price ->> 'currency');
 begin
   if ops.is_priced(price) then return price; end if;
   select o.data into found from public.billing_objects o
-  where o.account = account and o.livemode = livemode and o.type = 'price' and o.object_id = price ->> 'id'
-    and upper(o.data ->> 'currency') = coalesce(upper(price ->> 'currency'), upper(o.data ->> 'currency'));
-  return case when ops.is_priced(found) then found end;
+  where o.account = account and o.livemode = livemode and o.type = 'price' and o.object_id = price ->> 'id';
+  if currency <> upper(found ->> 'currency') then
+    found := found || '{"unit_amount": null, "tiers": null, "tax_behavior": null}'
+      || coalesce(found #> array['currency_options', currency], '{}') || jsonb_build_object('currency', currency);
+  end if;
+  return case when ops.is_priced(found) then found - 'currency_options' end;
 end
 $function$;
 revoke all on function ops.find_price(price jsonb, account text, livemode boolean) from public;
@@ -1834,6 +1860,25 @@ $function$;
 revoke all on function ops.kept_worth(payload jsonb, OUT same boolean, OUT began_at timestamp with time zone) from public;
 grant execute on function ops.kept_worth(payload jsonb, OUT same boolean, OUT began_at timestamp with time zone) to service_role;
 
+CREATE OR REPLACE FUNCTION ops.learn_coupons(of_account text, of_livemode boolean, told jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  coupon record;
+begin
+  for coupon in select r.id, r.data from jsonb_to_recordset(told) as r (type text, id text, data jsonb) where r.type = 'coupon' and r.data is not null loop
+    update public.billing_objects o set data = coupon.data || coalesce(o.data, '{}'), synced_at = now()
+    where o.account = of_account and o.livemode = of_livemode and o.type = 'coupon' and o.object_id = coupon.id
+      and coalesce(not o.data ?& array['applies_to', 'currency_options'], true)
+      and o.data is distinct from coupon.data || coalesce(o.data, '{}');
+    perform ops.resolve_values(of_account, of_livemode, coupon.id);
+  end loop;
+end
+$function$;
+revoke all on function ops.learn_coupons(of_account text, of_livemode boolean, told jsonb) from public;
+grant execute on function ops.learn_coupons(of_account text, of_livemode boolean, told jsonb) to service_role;
+
 CREATE OR REPLACE FUNCTION ops.list_event_partitions(before_day date)
  RETURNS TABLE(table_name text, partition text, from_day date, to_day date)
  LANGUAGE sql
@@ -1988,7 +2033,12 @@ CREATE OR REPLACE FUNCTION ops.mark_invoice()
  SET search_path TO ''
 AS $function$
 begin
-  insert into ops.dirty_marks (kind, table_name, key) values ('subscription', 'invoices', 'stripe:' || new.subscription_id);
+  if tg_op <> 'DELETE' and new.subscription_id is not null then
+    insert into ops.dirty_marks (kind, table_name, key) values ('subscription', 'invoices', 'stripe:' || new.subscription_id);
+  end if;
+  if old.subscription_id is not null and (tg_op = 'DELETE' or (tg_op = 'UPDATE' and old.subscription_id is distinct from new.subscription_id)) then
+    insert into ops.dirty_marks (kind, table_name, key) values ('subscription', 'invoices', 'stripe:' || old.subscription_id);
+  end if;
   return null;
 end
 $function$;
@@ -2193,11 +2243,11 @@ AS $function$
 begin
   if tg_op = 'UPDATE'
     and (old.external_id, old.date, old.account, old.livemode, old.customer_id, old.status, old.currency, old.mrr, old.items, old.discounts,
-      old.trial_start, old.trial_end, old.pause_behavior, old.cancel_at, old.cancel_at_period_end, old.current_period_end, old.ended_at,
-      old.cancellation_reason)
+      old.incomplete, old.trial_start, old.trial_end, old.pause_behavior, old.cancel_at, old.cancel_at_period_end, old.current_period_end,
+      old.ended_at, old.cancellation_reason)
     is not distinct from (new.external_id, new.date, new.account, new.livemode, new.customer_id, new.status, new.currency, new.mrr, new.items, new.discounts,
-      new.trial_start, new.trial_end, new.pause_behavior, new.cancel_at, new.cancel_at_period_end, new.current_period_end, new.ended_at,
-      new.cancellation_reason) then return null; end if;
+      new.incomplete, new.trial_start, new.trial_end, new.pause_behavior, new.cancel_at, new.cancel_at_period_end, new.current_period_end,
+      new.ended_at, new.cancellation_reason) then return null; end if;
   if tg_op <> 'DELETE' then
     insert into ops.dirty_marks (kind, table_name, key) values ('subscription', 'subscriptions', new.external_id);
   end if;
@@ -2585,6 +2635,7 @@ declare
     where only_item in (0, i) and amounts[i] > 0
       and (jsonb_typeof(coupon -> 'applies_to') is distinct from 'array' or coupon -> 'applies_to' ? products[i])
     order by i);
+  amount_off numeric;
   total numeric := 0;
   remaining numeric;
   share numeric;
@@ -2596,12 +2647,16 @@ begin
     end loop;
     return amounts;
   end if;
-  if upper(coupon ->> 'currency') is distinct from upper(currency) then return null; end if;
+  if cardinality(covered) = 0 then return amounts; end if;
+  amount_off := case when upper(coupon ->> 'currency') = upper(currency) then coupon ->> 'amount_off'
+    else coupon #>> array['currency_options', upper(currency), 'amount_off'] end;
+  if amount_off is null then return null; end if;
   foreach i in array covered loop total := total + amounts[i]; end loop;
-  remaining := least((coupon ->> 'amount_off')::numeric, total);
+  amount_off := least(amount_off, total);
+  remaining := amount_off;
   for n in 1 .. cardinality(covered) loop
     i := covered[n];
-    share := case when n = cardinality(covered) then remaining else least((coupon ->> 'amount_off')::numeric, total) * amounts[i] / total end;
+    share := case when n = cardinality(covered) then remaining else amount_off * amounts[i] / total end;
     amounts[i] := amounts[i] - share;
     remaining := remaining - share;
   end loop;
@@ -2708,13 +2763,15 @@ begin
     raise exception 'grain must be day, week or month, not %', coalesce(grain, 'null') using errcode = '22023';
   end if;
   return query
-  with daily as (
+  with stored as (
+    select max(m.date) as last_day from public.daily_metrics m
+  ), daily as (
     select date_trunc(metric_range.grain, m.date::timestamp)::date as period, m.*, d.additivity
     from public.daily_metrics m
     join public.metric_definitions d on d.name = m.metric
     where m.metric = metric_range.metric and m.date between metric_range."from" and metric_range."to"
   ), periods as (
-    select p.period, p.dimensions, p.additivity, max(p.unit) as unit, count(*)::integer as days,
+    select p.period, p.dimensions, p.additivity, max(p.unit) as unit, count(*)::integer as days, max(p.date) as latest_day,
       greatest(p.period, metric_range."from") as first_day,
       least((p.period + ('1 ' || metric_range.grain)::interval)::date - 1, metric_range."to") as last_day,
       sum(p.value) as total,
@@ -2740,15 +2797,20 @@ begin
     end,
     case p.additivity when 'snapshot' then p.latest_numerator else p.numerator end,
     case p.additivity when 'snapshot' then p.latest_denominator else p.denominator end,
-    p.unit, case p.additivity when 'snapshot' then p.latest_status else p.status end, p.days
-  from periods p
+    p.unit,
+    case when p.additivity = 'snapshot' then
+      case when p.latest_day < least(p.last_day, s.last_day) then 'incomplete' else p.latest_status end
+    when p.days < least(p.last_day, s.last_day) - p.first_day + 1 then 'incomplete'
+    else p.status end,
+    p.days
+  from periods p cross join stored s
   order by p.period, p.dimensions::text;
 end
 $function$;
 revoke all on function public.metric_range(metric text, "from" date, "to" date, grain text) from public;
 grant execute on function public.metric_range(metric text, "from" date, "to" date, grain text) to authenticated;
 grant execute on function public.metric_range(metric text, "from" date, "to" date, grain text) to service_role;
-comment on function public.metric_range(metric text, "from" date, "to" date, grain text) is 'A metric by day, week or month, both days included, added up as its additivity says; the status is the worst of its days, of a snapshot that of its last day.';
+comment on function public.metric_range(metric text, "from" date, "to" date, grain text) is 'A metric by day, week or month, both days included, added up as its additivity says. The status is the worst of its days, incomplete when one of them has no row; of a snapshot it is that of its last day.';
 
 CREATE OR REPLACE FUNCTION public.stripe_apply(change jsonb)
  RETURNS text
@@ -2823,6 +2885,7 @@ begin
         ((version ->> 'version_at')::timestamptz at time zone zone)::date, account, livemode, r.type, r.id, '-infinity'::timestamptz, change ->> 'source', r.data, (change ->> 'run_id')::uuid
     from jsonb_to_recordset(change -> 'references') as r (type text, id text, data jsonb)
     on conflict do nothing;
+    if change -> 'references' @? '$[*] ? (@.type == "coupon")' then perform ops.learn_coupons(account, livemode, change -> 'references'); end if;
   end if;
   return result;
 end

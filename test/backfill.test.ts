@@ -26,6 +26,8 @@ useWorld(NOW, (world) => {
   env = withSources(world.env, 'TIKTOK');
 });
 
+const isSome = (count: number) => count > 0;
+
 describe('backfill', () => {
   const backfill = ['backfill', '--source', 'tiktok', '--from', '2026-07-15', '--to', '2026-10-15'];
 
@@ -78,6 +80,22 @@ describe('backfill', () => {
     const second = await floyoJson([...backfill, '--agents', '1'], env);
     expect(second.code, second.stderr).toBe(0);
     expect(await covered(database.url)).toBe(2 * 93);
+  });
+
+  it('an account that fails does not make the others be read again', async () => {
+    const week = ['backfill', '--source', 'tiktok', '--from', '2026-10-01', '--to', '2026-10-07'];
+    const [good = '', bad = ''] = env['TIKTOK_ADVERTISER_IDS']?.split(',') ?? [];
+    sandbox.faults.add({ vendor: 'tiktok', kind: 'permission', times: -1, account: bad });
+    const first = await floyoJson(week, env);
+    expect(first.code).toBe(1);
+    sandbox.faults.clear();
+    const second = await floyoJson(week, env);
+    expect(second.code, second.stderr).toBe(0);
+    const rows = ({ document }: typeof first, account: string) =>
+      document.agents.find(({ account_id }) => account_id === account)?.rows_read;
+    expect([rows(first, good), rows(second, good)]).toEqual([expect.toSatisfy(isSome), 0]);
+    expect([rows(first, bad), rows(second, bad)]).toEqual([0, expect.toSatisfy(isSome)]);
+    expect(await covered(database.url)).toBe(2 * 7);
   });
 
   it('stops in time, exits 0, and the same command goes on', async () => {

@@ -100,6 +100,7 @@ describe('wrong configuration', () => {
       ['etl', 'myspace'],
       ['backfill', '--source', 'meta', '--from', '2026-02-30', '--to', '2026-03-01'],
       ['run', '--only', 'stripe'],
+      ['run', '--only', ','],
     ];
     const unset = Object.entries(env).filter(([name]) => !name.startsWith('STRIPE_'));
     const without = Object.fromEntries(unset);
@@ -109,6 +110,39 @@ describe('wrong configuration', () => {
       expect(outcome.code).toBe(2);
       expect(outcome.document.error).toMatchObject({ code: 'usage' });
     }
+  });
+
+  it('the help of etl names every source that there is', async () => {
+    const { stdout } = await floyo(['etl', '--help'], {});
+    const { document } = await floyoJson<{ error: { problems: { message: string }[] } }>(
+      ['etl', 'myspace'],
+      env,
+    );
+    const known = /there are (.*)$/.exec(document.error.problems[0]?.message ?? '')?.[1]?.split(', ') ?? [];
+    expect(known).toContain('stripe');
+    expect(stdout).toContain(`${known.slice(0, -1).join(', ')} or ${known.at(-1) ?? ''}`);
+  });
+
+  it('a backfill into the future reads up to today and says so; one that begins there is refused', async () => {
+    const backfill = (from: string, to: string) => ['backfill', '--source', 'fx', '--from', from, '--to', to];
+    const [open, future, early] = await Promise.all([
+      floyo(backfill('2026-11-16', '9999-12-31'), env),
+      floyoJson<{ error: unknown }>(backfill('2026-11-21', '9999-12-31'), env),
+      floyoJson<{ error: unknown }>(backfill('0001-01-01', '2026-11-20'), env),
+    ]);
+    expect(open.code, open.stderr).toBe(0);
+    expect(open.stderr).toContain(
+      '! --to 9999-12-31 is in the future: days are read up to today, 2026-11-20\n',
+    );
+    expect(open.stdout).toMatch(/^fx .* 2026-11-16 +2026-11-20 /m);
+    expect([future.code, future.document.error]).toEqual([
+      2,
+      {
+        code: 'usage',
+        problems: [{ variable: '--from', message: '2026-11-21 is in the future: today is 2026-11-20' }],
+      },
+    ]);
+    expect([early.code, early.stderr]).toEqual([2, expect.stringContaining('The first day is 1999-01-01')]);
   });
 
   it('an unreachable database: exit 1, where and what to do', async () => {

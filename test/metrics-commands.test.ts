@@ -2,6 +2,15 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { encodeChange } from '@floyo/billing-webhook/mapping/encode-change';
+import { mapEvent } from '@floyo/billing-webhook/mapping/map-event';
+import {
+  listOf,
+  makeEvent,
+  makeItem,
+  makePrice,
+  makeSubscription,
+} from '@floyo/billing-webhook/testing/events';
 import { connect, type Session } from '@floyo/shared/db';
 import { createTestDatabase, type TestDatabase } from '@floyo/shared/testing/database';
 
@@ -113,6 +122,26 @@ describe('floyo metrics show', () => {
     ]);
   });
 
+  it('begins with a whole week or month, and says where one is cut', async () => {
+    const first = async (grain: string) => {
+      const { document } = await floyoJson<{ from: string }>(
+        ['metrics', 'show', 'orders', '--grain', grain],
+        env,
+      );
+      return document.from;
+    };
+    // 2026-03-10 is a Tuesday.
+    expect(await first('week')).toBe('2026-01-19');
+    expect(await first('month')).toBe('2025-10-01');
+    const show = async (...options: string[]) => (await floyo(['metrics', 'show', ...options], env)).stdout;
+    const months = await show('ad_spend', '--grain', 'month', '--from', '2026-02-27');
+    expect(months).toMatch(/2026-02-01 \(from 27\) .*\n2026-03-01 +135\.00/);
+    const weeks = await show('ad_spend', '--grain', 'week', '--from', '2026-03-01', '--to', '2026-03-04');
+    expect(weeks).toMatch(/2026-02-23 \(from 03-01\) +15\.00 .*\n2026-03-02 \(to 4\) +45\.00/);
+    const all = await show('--grain', 'month', '--from', '2026-03-03', '--to', '2026-03-04');
+    expect(all).toMatch(/ad_spend .*30\.00 ~ +2026-03-01 \(from 3 to 4\)/);
+  });
+
   it('says about 82 % for a day whose account knows 82 % of its conversions by then', async () => {
     const { document } = await floyoJson<{ rows: { complete: number | null; status: string }[] }>(
       ['metrics', 'show', 'platform_conversions', '--from', '2026-03-08', '--to', '2026-03-08'],
@@ -200,6 +229,20 @@ it('another zone and currency: refused with what to run, then moved', async () =
   expect(refused).toMatchObject({ code: 2 });
   expect(refused.stderr).toContain('metrics --full --rezone');
   expect(await floyo(['metrics', '--rezone'], other)).toMatchObject({ code: 2 });
+  // Two versions of a subscription, of one day in UTC.
+  for (const [id, at, quantity] of [
+    ['evt_1', '2026-03-02T10:00:00Z', 1],
+    ['evt_2', '2026-03-02T20:00:00Z', 2],
+  ] as const) {
+    const subscription = makeSubscription('sub_1', {
+      items: listOf([makeItem('si_1', makePrice('price_1', 2000), quantity)]),
+    });
+    const event = makeEvent('customer.subscription.updated', subscription, {
+      id,
+      created: Date.parse(at) / 1000,
+    });
+    await sql`select stripe_apply(${encodeChange(mapEvent(event))}::jsonb)`.execute(session.db);
+  }
   expect(await floyo(['metrics', '--full', '--rezone', '--check'], other)).toMatchObject({ code: 0 });
   const { document } = await floyoJson<{ rows: { value: string; unit: string }[] }>(
     ['metrics', 'show', 'gross_sales', '--from', '2026-03-02', '--to', '2026-03-02'],
@@ -207,7 +250,14 @@ it('another zone and currency: refused with what to run, then moved', async () =
   );
   expect(document.rows).toMatchObject([{ unit: 'EUR' }]);
   expect(Number(document.rows[0]?.value)).toBeCloseTo(40 / 1.5, 10);
+  const versions = () =>
+    session.db.selectFrom('subscriptions').select(['date', 'mrr']).orderBy('date').execute();
+  expect(await versions()).toEqual([
+    { date: '2026-03-02', mrr: '20' },
+    { date: '2026-03-03', mrr: '40' },
+  ]);
   expect(await floyo(['metrics', '--full', '--rezone'], env)).toMatchObject({ code: 0 });
+  expect(await versions()).toEqual([{ date: '2026-03-02', mrr: '40' }]);
 });
 
 it('erasing a customer: nothing names them any more, the sums and counts stay, also when they are read again', async () => {

@@ -12,6 +12,24 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
+it('what an unfinished backfill read over a month ago is forgotten, what it read since is not', async () => {
+  await query(database.url, ({ db }) =>
+    sql`
+      insert into ops.runs (kind, status, started_at, finished_at, unfinished_backfill)
+      select 'backfill', 'failed', at, at, name from (values
+        (now() - interval '31 days', 'meta 2024-01-01..2024-02-01'),
+        (now() - interval '29 days', 'meta 2025-01-01..2025-02-01')) old (at, name)`.execute(db),
+  );
+  expect((await floyoJson(['metrics'], { DATABASE_URL: database.url })).code).toBe(0);
+  const { rows } = await query(database.url, ({ db }) =>
+    sql`select unfinished_backfill from ops.runs where kind = 'backfill' order by started_at`.execute(db),
+  );
+  expect(rows).toEqual([
+    { unfinished_backfill: null },
+    { unfinished_backfill: 'meta 2025-01-01..2025-02-01' },
+  ]);
+});
+
 it('old rows that can not be deleted are a warning, not a failed run', async () => {
   await query(database.url, async ({ db }) => {
     await sql`

@@ -36,7 +36,7 @@ begin
 end
 $$;
 
--- As in 20261121113100, with the details asked for and the payload kept.
+-- As in 20261121113100, with the details asked for, coupons learned from what has them (20261121116100) and the payload kept.
 create or replace function public.stripe_apply(change jsonb) returns text
 language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan as $$
 declare
@@ -106,6 +106,7 @@ begin
         ((version ->> 'version_at')::timestamptz at time zone zone)::date, account, livemode, r.type, r.id, '-infinity'::timestamptz, change ->> 'source', r.data, (change ->> 'run_id')::uuid
     from jsonb_to_recordset(change -> 'references') as r (type text, id text, data jsonb)
     on conflict do nothing;
+    if change -> 'references' @? '$[*] ? (@.type == "coupon")' then perform ops.learn_coupons(account, livemode, change -> 'references'); end if;
   end if;
   return result;
 end

@@ -31,7 +31,11 @@ beforeAll(async () => {
   whole = await bench.digest();
 });
 afterAll(() => bench[Symbol.asyncDispose]());
-afterEach(() => bench.sandbox.faults.clear());
+afterEach(async () => {
+  bench.sandbox.faults.clear();
+  // A backfill that failed would go on with the next test's: each is to read all of its days.
+  await sql`update ops.runs set unfinished_backfill = null`.execute(bench.session.db);
+});
 
 const again = (options: BenchRun = {}) => bench.run({ ...DAYS, ...options });
 const errorsOf = (results: Awaited<ReturnType<typeof again>>) =>
@@ -152,7 +156,7 @@ it('I7: a bad record is set aside and the rest loaded; many fail the window', as
     });
   spoil(3);
   const [events] = await again();
-  expect(events).toMatchObject({ status: 'succeeded', rows_rejected: 3, rows_deleted: 3 });
+  expect(events).toMatchObject({ status: 'succeeded', rows_rejected: 3, rows_deleted: 0 });
   const { rows } = await sql<{ reasons: string[]; payload: object }>`
     select reasons, payload from ops.rejected_records where resolved_at is null`.execute(bench.session.db);
   expect(rows).toHaveLength(3);

@@ -9,6 +9,7 @@ import { recall, remember } from '@floyo/shared/state';
 import { addDays, type Day } from '@floyo/shared/window';
 
 import { readFacts, recordMissingRates, stageMetrics } from './compute.ts';
+import { tellDiffering } from './differing.ts';
 import { type DueOptions, findDueDays } from './due-days.ts';
 import { checkProductDays } from './product/days.ts';
 import { findWrongSpans } from './subscriptions/check.ts';
@@ -23,6 +24,9 @@ export interface Mismatch {
   readonly date: Day;
   readonly stored: string | null;
   readonly computed: string | null;
+  /** In what else the two differ, such as the status. */
+  readonly stored_as?: string | null;
+  readonly computed_as?: string | null;
 }
 
 export interface CheckResult {
@@ -80,7 +84,8 @@ export async function checkRecentDays(
       union
       (select external_id, date from (table computed except table stored) b)
     )
-    select d.external_id, d.date, s.value as stored, c.value as computed
+    select d.external_id, d.date, s.value as stored, c.value as computed,
+      ${tellDiffering('s', 'c', 'value')} as stored_as, ${tellDiffering('c', 's', 'value')} as computed_as
     from differing d
     left join stored s on s.external_id = d.external_id and s.date = d.date
     left join computed c on c.external_id = d.external_id and c.date = d.date`.execute(trx);
@@ -93,7 +98,7 @@ export async function checkRecentDays(
     trx,
   );
   const { rows: examples } = await sql<Mismatch>`
-    select external_id, date, stored, computed from metric_mismatches order by date, external_id limit ${NAMED}`.execute(
+    select external_id, date, stored, computed, stored_as, computed_as from metric_mismatches order by date, external_id limit ${NAMED}`.execute(
     trx,
   );
   const remembered = await checkProductDays(trx, { from, to: addDays(today, 1) });

@@ -43,8 +43,10 @@ const MEASURES: Readonly<Record<string, { measure: 'spend' | 'conversions' | 're
 
 /**
  * The share of its final value that a metric of each day has by now, between 0 and 1: what its accounts have, over what it
- * would be by their curves. Days whose accounts have no curve for their age are left out.
+ * would be by their curves. Days whose accounts have no curve for their age are left out, and days that are not over yet
+ * in an account's zone: the curve's age 0 is what the day's last reading knew, and the morning's knows less.
  * @param source '' for all of them.
+ * @param now an ISO instant.
  */
 export async function estimateCompleteness(
   db: Session['db'],
@@ -52,7 +54,7 @@ export async function estimateCompleteness(
     readonly metric: string;
     readonly source: string;
     readonly days: readonly Day[];
-    readonly today: Day;
+    readonly now: string;
   },
 ): Promise<Map<Day, number>> {
   const declared = MEASURES[options.metric];
@@ -67,12 +69,21 @@ export async function estimateCompleteness(
       where r.day = any (${options.days}::date[]) and ${options.source} in ('', r.source)
         and (r.source in ('meta', 'tiktok')) = ${declared.ads}
       order by r.source, r.account_id, r.day, r.currency, r.read_at desc
-    ), expected as (
-      select k.day, k.amount, k.amount / nullif(c.${share}, 0) as final
+    ), aged as (
+      select k.*, (${options.now}::timestamptz at time zone coalesce(z.account_timezone, s.reporting_timezone))::date - k.day as age_days
       from known k
-      left join ops.maturity_curve c on c.source = k.source and c.account_id = k.account_id and c.currency = k.currency
-        and c.age_days = least(greatest(${options.today}::date - k.day, 0), 28)
+      cross join ops.settings s
+      -- Of an ad account; a shop has none of its own here.
+      left join lateral (
+        select a.account_timezone from public.spend a
+        where a.source = k.source and a.account_id = k.account_id and a.date = k.day limit 1
+      ) z on true
       where k.amount <> 0
+    ), expected as (
+      select a.day, a.amount, a.amount / nullif(c.${share}, 0) as final
+      from aged a
+      left join ops.maturity_curve c on c.source = a.source and c.account_id = a.account_id and c.currency = a.currency
+        and a.age_days > 0 and c.age_days = least(a.age_days, 28)
     )
     select day, (sum(amount) / nullif(sum(final), 0))::float as share
     from expected group by day having bool_and(final is not null) and sum(final) <> 0`.execute(db);

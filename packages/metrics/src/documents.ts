@@ -87,6 +87,7 @@ export function metricsPage(metrics: Registry = METRICS): string {
       '- `incomplete`: an account that is needed has not been read for the whole day (or one of the days that the metric looks ahead or back to; so the first 29 days of a metric over 30 days), or a rate or a price is missing. The value is the partial sum, or null when nothing was read.',
       '- `provisional`: everything was read, and may still change.',
       '- `final`: everything was read after the day and its restatement window were over, and the days that the metric looks ahead to are over. A final value that moves all the same is in `metric_revisions`.',
+      '- A week or month has the worst status of its days, and is `incomplete` when one of them was not read (before the first day, say); where the last day counts, that day alone decides.',
       '- “Within n days” of a day are that day and the n days after it.',
     ].join('\n'),
     '## What counts as MRR',

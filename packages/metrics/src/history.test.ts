@@ -2,6 +2,7 @@
 import { Temporal } from 'temporal-polyfill';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import { estimateCompleteness } from './completeness.ts';
 import { createWorld, META, RUN_ID, SHOP, TIKTOK, type World } from './testing/world.ts';
 
 let world: World;
@@ -132,6 +133,45 @@ describe('the restatement ledger', () => {
     ]);
     expect(rows.every(({ spend }) => Number(spend) === 1)).toBe(true);
   });
+
+  test('how complete a day is follows from its account’s earlier days; a day still under way there says nothing', async () => {
+    await world.cover([META, SHOP], '2026-02-01', '2026-02-02', true);
+    const put = (
+      source: string,
+      account: string,
+      date: string,
+      ages: readonly (readonly [number, number])[],
+    ) =>
+      world.query(
+        `insert into ops.restatements (source, account_id, day, currency, read_at, age_days, spend, conversions, revenue)
+        values ${ages.map(([age, conversions]) => `('${source}', '${account}', '${date}', 'USD', '${date}'::timestamptz + interval '${age} days', ${age}, 10, ${conversions}, 0)`).join(', ')}`,
+      );
+    // The last reading of a day is late in its evening: in the morning far less is known.
+    const curve = [
+      [0, 95],
+      [1, 98],
+      [2, 99],
+      [5, 100],
+    ] as const;
+    for (const date of ['2026-02-01', '2026-02-02']) {
+      await put('meta', '1', date, curve);
+      await put('shopify', 'a.myshopify.com', date, curve);
+    }
+    await put('meta', '1', '2026-03-09', [[0, 3]]);
+    await put('shopify', 'a.myshopify.com', '2026-03-09', [[0, 3]]);
+    await world.spend({ date: '2026-03-09', account_timezone: 'America/Los_Angeles', conversions: '3' });
+    const share = async (metric: string, now: string) =>
+      (await estimateCompleteness(world.db, { metric, source: '', days: ['2026-03-09'], now })).get(
+        '2026-03-09',
+      );
+    expect(await share('platform_conversions', '2026-03-09T12:00:00Z')).toBeUndefined();
+    // In Los Angeles the day ends at 07:00 UTC.
+    expect(await share('platform_conversions', '2026-03-10T06:00:00Z')).toBeUndefined();
+    expect(await share('platform_conversions', '2026-03-10T08:00:00Z')).toBe(0.98);
+    expect(await share('platform_conversions', '2026-03-11T06:00:00Z')).toBe(0.98);
+    expect(await share('orders', '2026-03-09T23:00:00Z')).toBeUndefined();
+    expect(await share('orders', '2026-03-10T06:00:00Z')).toBe(0.98);
+  });
 });
 
 describe('the check', () => {
@@ -164,6 +204,28 @@ describe('the check', () => {
     });
     expect(await world.run({ check: 'now' })).toMatchObject({ days: 1, check: { mismatches: 0 } });
     expect(await world.value('ad_spend')).toBe(99);
+  });
+
+  test('says what differs where it is not the value', async () => {
+    await world.cover([META, TIKTOK, SHOP], day, '2026-03-10');
+    await world.run();
+    await world.query(
+      `update daily_metrics set status = 'final' where external_id = 'orders' and date = '${day}'`,
+    );
+    await expect(world.run({ check: 'now' })).rejects.toMatchObject({
+      message: expect.stringContaining(
+        'orders of 2026-03-01 is 0 (status final), computed anew 0 (status provisional)',
+      ) as string,
+    });
+    await world.run();
+    await world.query(
+      `update daily_metrics set numerator = 1, status = 'final' where external_id = 'ctr' and date = '${day}'`,
+    );
+    await expect(world.run({ check: 'now' })).rejects.toMatchObject({
+      message: expect.stringContaining(
+        'ctr of 2026-03-01 is null (numerator 1, status final), computed anew null (numerator 0, status provisional)',
+      ) as string,
+    });
   });
 
   test('a stored value that somebody changed is found, also a numerator', async () => {

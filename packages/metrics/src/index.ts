@@ -4,6 +4,7 @@ export type { NeededAccount } from './expected.ts';
 export { METRICS, type MetricName } from './registry.ts';
 export type { Metric } from './registry/define.ts';
 export { runMetrics, type MetricsOptions, type MetricsRequest, type MetricsResult } from './run.ts';
+export type { ReadVersion } from './subscriptions/rezone.ts';
 export type { MetricsWarning } from './warnings.ts';
 export { CURVE_AGES, estimateCompleteness, readMaturityCurve } from './completeness.ts';
 export { DEFAULT_GROSS_MARGIN } from './registry/subscriptions.ts';

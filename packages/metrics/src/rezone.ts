@@ -8,7 +8,7 @@ import type { Database, Transaction } from '@floyo/shared/db';
 import type { Day } from '@floyo/shared/window';
 
 import { AREAS } from './facts/define.ts';
-import { moveBilling } from './subscriptions/rezone.ts';
+import { moveBilling, type ReadVersion } from './subscriptions/rezone.ts';
 
 export interface Reporting {
   readonly timezone: string;
@@ -18,6 +18,8 @@ export interface Reporting {
 export interface RezoneResult {
   /** Refunds that keep their day: when they were processed is not known. */
   readonly refundsWithoutInstant: number;
+  /** Events of subscriptions that can't be read anew: what they said is not told where it was not stored. */
+  readonly unreadVersions: number;
   /** Days of events, which have to be read again; null for none. */
   readonly unreadEvents: { readonly from: Day; readonly to: Day } | null;
 }
@@ -34,13 +36,18 @@ const BUSINESS_SOURCES = Object.values(AREAS)
  * Makes ops.settings those of `reporting` and moves orders, their items, refunds, what Stripe said and the coverage of business days to
  * the new zone's calendar. Days of ads stay: they are the ad account's; those of events have to be read again. Does nothing when the settings agree already.
  */
-export async function rezone(trx: Transaction<Database>, reporting: Reporting): Promise<RezoneResult> {
+export async function rezone(
+  trx: Transaction<Database>,
+  reporting: Reporting,
+  readVersion?: ReadVersion,
+): Promise<RezoneResult> {
   const { timezone, currency } = reporting;
   const old = await trx.selectFrom('ops.settings').select(['reporting_timezone']).executeTakeFirstOrThrow();
   await sql`
     update ops.settings set reporting_timezone = ${timezone}, reporting_currency = ${currency}, updated_at = now()
     where (reporting_timezone, reporting_currency) is distinct from (${timezone}, ${currency})`.execute(trx);
-  if (old.reporting_timezone === timezone) return { refundsWithoutInstant: 0, unreadEvents: null };
+  if (old.reporting_timezone === timezone)
+    return { refundsWithoutInstant: 0, unreadVersions: 0, unreadEvents: null };
   const dayIn = sql`at time zone ${timezone})::date`;
   await sql`
     update public.orders set date = (processed_at ${dayIn} where date <> (processed_at ${dayIn}`.execute(trx);
@@ -48,11 +55,11 @@ export async function rezone(trx: Transaction<Database>, reporting: Reporting): 
     update public.order_items i set date = o.date from public.orders o
     where o.external_id = i.order_external_id and i.date <> o.date`.execute(trx);
   const refundsWithoutInstant = await moveRefunds(trx, timezone);
-  await moveBilling(trx, timezone);
+  const unreadVersions = await moveBilling(trx, timezone, readVersion);
   await moveCoverage(trx, old.reporting_timezone, timezone);
   // How days of another calendar moved says nothing about these; the metrics run records them anew.
   await sql`delete from ops.restatements where source = any (${BUSINESS_SOURCES}::text[])`.execute(trx);
-  return { refundsWithoutInstant, unreadEvents: await forgetEventDays(trx) };
+  return { refundsWithoutInstant, unreadVersions, unreadEvents: await forgetEventDays(trx) };
 }
 
 /** Until they are read again, what is made of them is unknown: their rows stay, and no day of them is covered. */

@@ -28,11 +28,13 @@ import { recordRevisions } from './revisions.ts';
 import { type Reporting, rezone } from './rezone.ts';
 import { rememberDays } from './signatures.ts';
 import { countUnpriced } from './subscriptions/refresh.ts';
+import type { ReadVersion } from './subscriptions/rezone.ts';
 import {
   describeEvents,
   describeMissing,
   describeRefunds,
   describeRevisions,
+  describeVersions,
   failOfCheck,
   type MetricsWarning,
 } from './warnings.ts';
@@ -66,6 +68,8 @@ export interface MetricsOptions extends MetricsRequest {
   readonly product?: ProductSettings;
   /** The share of revenue left after what serving it costs, a decimal text, for projections; 0.8 unless told. */
   readonly grossMargin?: string;
+  /** Reads Stripe's events in the ledger anew for another zone; without it a rezone knows the stored versions alone. */
+  readonly readVersion?: ReadVersion;
   /** The metrics to compute; the registry unless told. */
   readonly metrics?: Readonly<Record<string, Metric>>;
 }
@@ -108,10 +112,10 @@ export async function runMetrics(options: MetricsOptions): Promise<MetricsResult
   const today = dayOf(options.now, reporting.timezone);
   const isolation = { isolationLevel: 'repeatable read' } as const;
   const expect = { metrics, accounts: options.accounts, currency: reporting.currency, today };
-  const { counts, missing, moved, unpriced, stuckRefunds, unreadEvents } = await write(async (trx) => {
+  const { counts, missing, moved, unpriced, rezoned } = await write(async (trx) => {
     // A month of users is sorted in memory; the server's default is for many small queries at once.
     await sql`set local work_mem = '32MB'`.execute(trx);
-    const rezoned = options.rezone === true ? await rezone(trx, reporting) : undefined;
+    const rezoned = options.rezone === true ? await rezone(trx, reporting, options.readVersion) : undefined;
     await assertSettings(trx, reporting);
     await options.prepare?.(trx);
     const changed = await syncDefinitions(trx, metrics);
@@ -152,8 +156,7 @@ export async function runMetrics(options: MetricsOptions): Promise<MetricsResult
       missing,
       moved,
       unpriced: await countUnpriced(trx, today),
-      stuckRefunds: rezoned?.refundsWithoutInstant ?? 0,
-      unreadEvents: rezoned?.unreadEvents ?? null,
+      rezoned,
     };
   }, isolation);
   // Told when it is committed, not before.
@@ -179,8 +182,9 @@ export async function runMetrics(options: MetricsOptions): Promise<MetricsResult
     warnings: [
       ...describeMissing(missing, reporting.currency),
       ...describeRevisions(moved),
-      ...describeRefunds(stuckRefunds),
-      ...describeEvents(unreadEvents),
+      ...describeRefunds(rezoned?.refundsWithoutInstant ?? 0),
+      ...describeVersions(rezoned?.unreadVersions ?? 0),
+      ...describeEvents(rezoned?.unreadEvents ?? null),
     ],
   };
 }

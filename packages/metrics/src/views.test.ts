@@ -1,5 +1,6 @@
 /** What people read: metric_range, daily_metrics_wide, campaign_days, definitions, and who may read them. */
 import { sql } from 'kysely';
+import { Temporal } from 'temporal-polyfill';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { listDefinitions, syncDefinitions } from './definitions.ts';
@@ -109,6 +110,44 @@ describe('metric_range', () => {
       const { rows } =
         await sql`select value from metric_range('orders', '2026-03-02', '2026-03-06', 'week')`.execute(trx);
       expect(rows).toEqual([{ value: '6' }]);
+    });
+  });
+
+  test('I10: a period with a day that nothing was read of is incomplete, whatever its other days are', async () => {
+    await world.clear();
+    await world.cover([SHOP], '2026-02-20', '2026-03-10', true);
+    await world.order({ date: '2026-02-20' });
+    await world.order({ date: '2026-03-03' });
+    await world.run({ accounts: [SHOP] });
+    expect(await range('orders', '2026-02-01', '2026-03-31', 'month')).toMatchObject([
+      { value: '1', status: 'incomplete', days: 9 },
+      // The last day is under way, and those after it are to come.
+      { value: '1', status: 'provisional', days: 10 },
+    ]);
+    expect(await range('orders', '2026-02-20', '2026-03-09', 'month')).toMatchObject([
+      { status: 'final' },
+      { status: 'final' },
+    ]);
+    expect(await range('aov', '2026-02-16', '2026-02-22', 'week')).toMatchObject([{ status: 'incomplete' }]);
+  });
+
+  test('a snapshot is incomplete when its last day was not read, and not for want of its first days', async () => {
+    await world.cover([META, SHOP], '2026-03-11', '2026-03-12', true);
+    await world.run({ now: Temporal.Instant.from('2026-03-12T12:00:00Z') });
+    await world.db.transaction().execute(async (trx) => {
+      await sql`update metric_definitions set additivity = 'snapshot' where name = 'orders'`.execute(trx);
+      await sql`update daily_metrics set status = 'final' where metric = 'orders'`.execute(trx);
+      const statuses = async () =>
+        (
+          await sql<{
+            status: string;
+          }>`select status from metric_range('orders', '2026-02-01', '2026-03-31', 'month')`.execute(trx)
+        ).rows.map(({ status }) => status);
+      expect(await statuses()).toEqual(['final', 'final']);
+      await sql`delete from daily_metrics where metric = 'orders' and date in ('2026-02-28', '2026-03-12')`.execute(
+        trx,
+      );
+      expect(await statuses()).toEqual(['incomplete', 'incomplete']);
     });
   });
 

@@ -85,6 +85,21 @@ export function describeRefunds(count: number): MetricsWarning[] {
   ];
 }
 
+/** Events of subscriptions that a rezone could not read. */
+export function describeVersions(count: number): MetricsWarning[] {
+  if (count === 0) return [];
+  return [
+    {
+      type: 'contract',
+      severity: 'P2',
+      message: `${count} of Stripe's events can no longer be read: where another zone makes one of them the last of its day, that day's subscription is as it was the day before`,
+      advice:
+        "billing_events has their payloads: a fix of the webhook's mapping, then --rezone to another zone and back.",
+      context: { count },
+    },
+  ];
+}
+
 /** Days of events that a rezone could not move. */
 export function describeEvents(
   days: { readonly from: string; readonly to: string } | null,
@@ -106,8 +121,8 @@ export function failOfCheck({ mismatches, days, examples }: CheckResult): Pipeli
   const named = examples
     .slice(0, NAMED)
     .map(
-      ({ external_id, date, stored, computed }) =>
-        `${external_id} of ${date} is ${stored ?? 'null'}, computed anew ${computed ?? 'null'}`,
+      ({ external_id, date, stored, computed, stored_as, computed_as }) =>
+        `${external_id} of ${date} is ${describeValue(stored, stored_as)}, computed anew ${describeValue(computed, computed_as)}`,
     );
   const more = mismatches > NAMED ? ` and ${mismatches - NAMED} more` : '';
   return new PipelineError({
@@ -118,4 +133,9 @@ export function failOfCheck({ mismatches, days, examples }: CheckResult): Pipeli
       'The next run computes these days again. Somebody wrote to daily_metrics, or changed source rows with triggers off; if neither, it is a bug in what marks days.',
     context: { mismatches, examples },
   });
+}
+
+/** The status may be all that differs. */
+function describeValue(value: string | null, differing: string | null = null): string {
+  return `${value ?? 'null'}${differing === null ? '' : ` (${differing})`}`;
 }

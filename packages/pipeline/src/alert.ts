@@ -1,20 +1,69 @@
-/** One message to ALERT_WEBHOOK_URL for a run that did not succeed. Telling nobody is logged, and never fails the run. */
-import { PipelineError } from '@floyo/shared/errors';
+/**
+ * One message to ALERT_WEBHOOK_URL for a run that did not succeed, or that could not even start. Telling nobody is logged,
+ * and never fails the run.
+ */
+import { PipelineError, toPipelineError } from '@floyo/shared/errors';
 import { createHttpClient } from '@floyo/shared/http';
+import type { RunKind } from '@floyo/shared/ledger';
+import type { Logger } from '@floyo/shared/log';
+import type { Redactor } from '@floyo/shared/redact';
 
 import type { RunDocument, RunWorld } from './run.ts';
+import { InterruptedError } from './run-lock.ts';
 
-/** Posts `{text}`, which Slack and the many that imitate it take. https://api.slack.com/messaging/webhooks */
+type AlertWorld = Pick<RunWorld, 'settings' | 'log' | 'redactor'>;
+
+/** Tells of a run that did not succeed. */
 export async function postAlert(
-  { settings, log, redactor }: Pick<RunWorld, 'settings' | 'log' | 'redactor'>,
+  { settings: { config }, log, redactor }: AlertWorld,
   document: RunDocument,
 ): Promise<void> {
-  const url = settings.config.alertWebhookUrl;
+  const { alertWebhookUrl: url, http } = config;
+  await sendAlert({ url, retryBaseMs: http.retryBaseMs, log, redactor }, describe(document));
+}
+
+/** Opens what a run needs and runs it; what keeps it from being a run at all is told too, and thrown on. */
+export async function alertUnlessStarted<T>(
+  world: AlertWorld,
+  kind: RunKind,
+  start: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await start();
+  } catch (thrown) {
+    const { alertWebhookUrl: url, http } = world.settings.config;
+    if (!(thrown instanceof InterruptedError))
+      await sendAlert({ ...world, url, retryBaseMs: http.retryBaseMs }, describeNotStarted(kind, thrown));
+    throw thrown;
+  }
+}
+
+/** The text for a run that there is no document of. */
+export function describeNotStarted(kind: RunKind, thrown: unknown): string {
+  const { message, advice } = toPipelineError(thrown);
+  return `Floyo ${kind} run could not start\n• ${message}${advice === undefined ? '' : ` — ${advice}`}`;
+}
+
+/** Posts `{text}`, which Slack and the many that imitate it take. https://api.slack.com/messaging/webhooks */
+export async function sendAlert(
+  {
+    url,
+    retryBaseMs,
+    log,
+    redactor,
+  }: {
+    readonly url: string | undefined;
+    readonly retryBaseMs: number;
+    readonly log: Logger;
+    readonly redactor: Redactor;
+  },
+  text: string,
+): Promise<void> {
   if (url === undefined) return;
   const http = createHttpClient({
     signal: AbortSignal.timeout(20_000),
     now: Date.now,
-    retryBaseMs: settings.config.http.retryBaseMs,
+    retryBaseMs,
     waitBudgetMs: 0,
   });
   try {
@@ -22,7 +71,7 @@ export async function postAlert(
       url,
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ text: redactor.text(describe(document)) }),
+      body: JSON.stringify({ text: redactor.text(text) }),
       // A message that came twice is better than one that did not come.
       safeToRepeat: true,
       timeoutMs: 5_000,

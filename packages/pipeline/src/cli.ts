@@ -76,7 +76,7 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
     .action(action(async () => (await import('./commands/run.ts')).runCommand));
   program
     .command('etl')
-    .argument('<source>', 'fx, meta, tiktok, shopify or posthog')
+    .argument('<source>', 'fx, meta, tiktok, shopify, stripe or posthog')
     .description('one source, then metrics')
     .addOption(wait())
     .option(...json)
@@ -86,7 +86,7 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
     .description('read whole days again, newest first, then metrics; resumes where it was interrupted')
     .requiredOption('--source <source>', 'the source')
     .requiredOption('--from <day>', 'first day, YYYY-MM-DD', parseDay)
-    .requiredOption('--to <day>', 'last day, included', parseDay)
+    .requiredOption('--to <day>', 'last day, included; today where it lies in the future', parseDay)
     .option('--account <id>', 'only this account')
     .option('--agents <number>', 'how many windows are read at once', parseAgents, 3)
     .addOption(
@@ -186,7 +186,7 @@ function addMetrics(
     .command('show')
     .argument('[metrics...]', 'which; all unless told')
     .description('values by day, week or month')
-    .option('--from <day>', 'first day, YYYY-MM-DD; 14 days unless told', parseDay)
+    .option('--from <day>', 'first day, YYYY-MM-DD; 14 days, 8 weeks or 6 months unless told', parseDay)
     .option('--to <day>', 'last day, included; today unless told', parseDay)
     .addOption(
       new Option('--grain <grain>', 'how they add up').choices(['day', 'week', 'month']).default('day'),

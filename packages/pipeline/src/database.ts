@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 
 import { syncDefinitions } from '@floyo/metrics';
-import { connect, type Session } from '@floyo/shared/db';
+import { connect, type Database as Tables, type Session, type Transaction } from '@floyo/shared/db';
 import { acquireEmbedded } from '@floyo/shared/embedded';
 import { ConfigError } from '@floyo/shared/errors';
 import { assertSessionMode } from '@floyo/shared/lock';
@@ -18,6 +18,8 @@ export interface Database extends AsyncDisposable {
   readonly session: Session;
   /** The lock's own connection. */
   readonly lockSession: Session;
+  /** What differs between the environment and what is stored, though commands go on. */
+  readonly warnings: readonly string[];
 }
 
 export interface DatabaseOptions {
@@ -33,7 +35,8 @@ export interface DatabaseOptions {
 
 /**
  * Opens the database and makes sure that a run can trust it: a session-mode connection, the current schema, and the
- * reporting zone and currency that the stored values were made with.
+ * reporting zone and currency that the stored values were made with. On the database of DATABASE_URL it writes nothing:
+ * a role that may only read serves every command that only reads.
  * @throws ConfigError (exit 2) saying what to set or run.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
@@ -55,14 +58,16 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const session = await connect(url, { applicationName: 'floyo' });
   cleanup.defer(() => session.end());
   await assertSessionMode(lockSession, session);
+  const warnings: string[] = [];
   if (options.checkSchema !== false) {
     if (embedded) await migrateDatabase(url, session, options.settings, options.rezone);
     await requireSchema(session);
-    await requireSettings(session, options.settings, options.rezone);
+    warnings.push(...(await compareSettings(session, options.settings, options.rezone)));
   }
+  for (const warning of warnings) log.warn(warning);
   log.debug({ embedded }, 'database open');
   const owned = cleanup.move();
-  return { url, embedded, session, lockSession, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { url, embedded, session, lockSession, warnings, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** Applies the migrations, the metric definitions and, the first time, the settings. */
@@ -74,7 +79,8 @@ export async function migrateDatabase(
 ): Promise<{ applied: string[] }> {
   const result = await migrate(url);
   await session.db.transaction().execute((trx) => syncDefinitions(trx));
-  await requireSettings(session, settings, rezone);
+  await insertSettings(session.db, settings);
+  await compareSettings(session, settings, rezone);
   return result;
 }
 
@@ -101,22 +107,36 @@ async function requireSchema(session: Session): Promise<void> {
     ]);
 }
 
-/** The stored days and values belong to one zone and currency; another environment must not mix in its own. */
-async function requireSettings(session: Session, settings: Settings, rezone = false): Promise<void> {
-  const { timezone, currency } = settings.config.reporting;
-  const rates = JSON.stringify(settings.fixedRates);
+/** The first time, the zone and currency that everything stored from now on is made with. */
+export async function insertSettings(
+  db: Session['db'] | Transaction<Tables>,
+  { config, fixedRates }: Settings,
+): Promise<void> {
+  const { timezone, currency } = config.reporting;
   await sql`
     insert into ops.settings (reporting_timezone, reporting_currency, fixed_rates)
-    values (${timezone}, ${currency}, ${rates}::jsonb) on conflict (singleton) do nothing`.execute(
-    session.db,
+    values (${timezone}, ${currency}, ${JSON.stringify(fixedRates)}::jsonb) on conflict (singleton) do nothing`.execute(
+    db,
   );
-  const stored = await session.db
-    .selectFrom('ops.settings')
-    .select(['reporting_timezone', 'reporting_currency'])
-    .executeTakeFirstOrThrow();
+}
+
+/**
+ * The stored days and values belong to one zone and currency; another environment must not mix in its own. Writes
+ * nothing: fixed rates are a run's to change, and that they differ is returned for people.
+ */
+async function compareSettings(session: Session, settings: Settings, rezone = false): Promise<string[]> {
+  const { timezone, currency } = settings.config.reporting;
+  const rates = JSON.stringify(settings.fixedRates);
+  const { rows } = await sql<{ timezone: string; currency: string; rates: string[]; same: boolean }>`
+    select reporting_timezone as timezone, reporting_currency as currency,
+      array(select key || '=' || value from jsonb_each_text(fixed_rates) order by key) as rates,
+      fixed_rates = ${rates}::jsonb as same
+    from ops.settings`.execute(session.db);
+  const stored = rows[0];
+  if (stored === undefined) return [];
   const problems = [
-    { variable: 'REPORTING_TIMEZONE', asked: timezone, has: stored.reporting_timezone },
-    { variable: 'REPORTING_CURRENCY', asked: currency, has: stored.reporting_currency },
+    { variable: 'REPORTING_TIMEZONE', asked: timezone, has: stored.timezone },
+    { variable: 'REPORTING_CURRENCY', asked: currency, has: stored.currency },
   ]
     .filter(({ asked, has }) => asked !== has)
     .map(({ variable, asked, has }) => ({
@@ -124,7 +144,9 @@ async function requireSettings(session: Session, settings: Settings, rezone = fa
       message: `is ${asked}, but the stored days and values were made with ${has}: set it back, or run \`pnpm floyo metrics --full --rezone\``,
     }));
   if (problems.length > 0 && !rezone) throw new ConfigError(problems, 'settings');
-  await sql`
-    update ops.settings set fixed_rates = ${rates}::jsonb, updated_at = now()
-    where fixed_rates is distinct from ${rates}::jsonb`.execute(session.db);
+  return stored.same
+    ? []
+    : [
+        `FX_FIXED_RATES differs here: the stored values were made with ${stored.rates.join(',') || 'none'}. Only a run changes that.`,
+      ];
 }

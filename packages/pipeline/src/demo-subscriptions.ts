@@ -3,60 +3,70 @@ import { sql } from 'kysely';
 
 import type { Session } from '@floyo/shared/db';
 
-import { formatMetric } from './print/metric-values.ts';
+import { formatMarked, LEGEND } from './print/metric-values.ts';
 import { formatTable } from './print/style.ts';
 
-const MOVEMENTS = [
-  'new_mrr',
-  'reactivation_mrr',
-  'expansion_mrr',
-  'contraction_mrr',
-  'churned_mrr',
-  'fx_mrr',
-] as const;
-/** As of the month's last day that has one; the others are sums of its days. */
-const AT_THE_END = ['mrr', 'active_subscribers', 'ltv_to_cac'] as const;
-const BESIDE = ['ad_spend', 'orders'] as const;
+const COLUMNS = {
+  mrr: 'MRR',
+  new_mrr: 'new',
+  reactivation_mrr: 'reactivation',
+  expansion_mrr: 'expansion',
+  contraction_mrr: 'contraction',
+  churned_mrr: 'churned',
+  fx_mrr: 'rates',
+  active_subscribers: 'subscribers',
+  ltv_to_cac: 'LTV:CAC',
+  ad_spend: 'ad spend',
+  orders: 'orders',
+} as const;
+
+interface MonthValue {
+  /** A decimal text. */
+  readonly value: string | null;
+  readonly unit: string;
+  readonly status: 'final' | 'provisional' | 'incomplete';
+}
 
 export interface SubscriptionMonth {
   /** 'YYYY-MM'. */
   readonly month: string;
-  /** Decimal texts by metric. */
-  readonly values: Readonly<Record<string, string | null>>;
+  /** By metric; none where nothing was read. */
+  readonly values: Readonly<Record<string, MonthValue>>;
 }
 
-/** The months in which there was any MRR, oldest first. */
+/** The months in which there was any MRR, oldest first, each metric added up as it may be. */
 export async function readSubscriptionMonths({ db }: Session): Promise<SubscriptionMonth[]> {
-  const names = [...MOVEMENTS, ...AT_THE_END, ...BESIDE];
   const { rows } = await sql<SubscriptionMonth>`
-    with months as (
-      select left(date::text, 7) as month, metric, sum(value) as total, (array_agg(value order by date desc) filter (where value is not null))[1] as latest
-      from daily_metrics where dimensions = '{}' and metric = any (${sql.val(names)}) group by 1, 2)
-    select month, jsonb_object_agg(metric, round(case when metric = any (${sql.val([...AT_THE_END])}) then latest else total end, 2)::text) as values
-    from months group by month having bool_or(metric = 'mrr' and latest <> 0) order by month`.execute(db);
+    with days as (
+      select date_trunc('month', min(date))::date as first, max(date) as last
+      from daily_metrics where metric = 'mrr' and dimensions = '{}')
+    select left(r.period::text, 7) as month,
+      jsonb_object_agg(m.name, jsonb_build_object('value', r.value::text, 'unit', r.unit, 'status', r.status)) as values
+    from days d
+    cross join unnest(${sql.val(Object.keys(COLUMNS))}::text[]) m (name)
+    cross join lateral metric_range(m.name, d.first, d.last, 'month') r
+    where r.dimensions = '{}'
+    group by r.period
+    having bool_or(m.name = 'mrr' and r.value is distinct from 0)
+    order by r.period`.execute(db);
   return rows;
 }
 
-export function formatSubscriptionMonths(months: readonly SubscriptionMonth[], currency: string): string {
-  const columns: readonly (readonly [title: string, metric: string, unit: string])[] = [
-    ['MRR', 'mrr', currency],
-    ['new', 'new_mrr', currency],
-    ['reactivation', 'reactivation_mrr', currency],
-    ['expansion', 'expansion_mrr', currency],
-    ['contraction', 'contraction_mrr', currency],
-    ['churned', 'churned_mrr', currency],
-    ['rates', 'fx_mrr', currency],
-    ['subscribers', 'active_subscribers', 'count'],
-    ['LTV:CAC', 'ltv_to_cac', 'ratio'],
-    ['ad spend', 'ad_spend', currency],
-    ['orders', 'orders', 'count'],
-  ];
-  return formatTable(
-    ['month', ...columns.map(([title]) => title)],
+/** A table of them, and what its marks say. */
+export function formatSubscriptionMonths(months: readonly SubscriptionMonth[]): string {
+  const table = formatTable(
+    ['month', ...Object.values(COLUMNS).map((title) => `${title}  `)],
     months.map(({ month, values }) => [
       month,
-      ...columns.map(([, metric, unit]) => formatMetric(values[metric] ?? null, unit)),
+      ...Object.keys(COLUMNS).map((metric) => {
+        const known = values[metric];
+        if (known === undefined) return '–  ';
+        const text = formatMarked(known.value, known.unit, known.status);
+        // The marks have a column of their own, so that the figures stand below each other.
+        return known.status === 'final' ? `${text}  ` : text;
+      }),
     ]),
-    columns.map((_, index) => index + 1),
+    Object.keys(COLUMNS).map((_, index) => index + 1),
   );
+  return `${table}\n${LEGEND}`;
 }

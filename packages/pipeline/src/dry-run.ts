@@ -44,7 +44,7 @@ export async function dryRun(app: App, request: DryRunRequest): Promise<number> 
         };
         const windows =
           work.kind === 'backfill'
-            ? (await planBackfillOf(database.session.db, input, work.window)).days
+            ? (await planBackfillOf(database.session.db, input, work)).days
             : await planScheduled(database.session.db, input).then(({ days, changes }) => [
                 ...days,
                 ...changes,
@@ -60,7 +60,7 @@ export async function dryRun(app: App, request: DryRunRequest): Promise<number> 
     started_at: startedAt,
     finished_at: new Date().toISOString(),
     agents,
-    warnings: ['Dry run: no vendor was called and nothing was written.'],
+    warnings: [...database.warnings, 'Dry run: no vendor was called and nothing was written.'],
   };
   print(app, document, formatRun(document, app.streams));
   return 0;

@@ -1,10 +1,10 @@
 /** The metrics agent of a run: computes, and writes its result and warnings into the ledger. */
-import { runMetrics } from '@floyo/metrics';
+import { type NeededAccount, runMetrics } from '@floyo/metrics';
 import { LockLostError, PipelineError, toPipelineError } from '@floyo/shared/errors';
 import type { AgentResult } from '@floyo/shared/ledger';
 import type { RunContext } from '@floyo/shared/runner';
 
-import { neededAccounts } from './needed-accounts.ts';
+import { readVersion } from './read-version.ts';
 import type { RunRequest } from './run.ts';
 import type { Settings } from './sources.ts';
 
@@ -13,6 +13,7 @@ export async function computeMetrics(
   run: RunContext,
   settings: Settings,
   request: RunRequest,
+  accounts: readonly NeededAccount[],
   warnings: string[],
 ): Promise<AgentResult> {
   const startedAt = new Date();
@@ -34,10 +35,11 @@ export async function computeMetrics(
     const outcome = await runMetrics({
       session: run.session,
       write: run.write,
-      accounts: neededAccounts(settings),
+      accounts,
       reporting: run.reporting,
       product: settings.product,
       grossMargin: settings.grossMargin,
+      readVersion,
       now: run.now(),
       runId: run.ledger.runId,
       log: run.log.child({ pkg: 'metrics' }),

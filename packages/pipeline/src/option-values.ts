@@ -4,9 +4,16 @@ import { InvalidArgumentError } from 'commander';
 import { ConfigError } from '@floyo/shared/errors';
 import { addDays, type Day, type DayWindow, isDay } from '@floyo/shared/window';
 
+/** The euro's first: no source has anything older, and centuries of empty days would take hours. */
+const FIRST_DAY = '1999-01-01';
+/** The last day whose next one is a day of four digits, as every day here. */
+const LAST_DAY = '9999-12-30';
+
 /** `YYYY-MM-DD`. Throws InvalidArgumentError, as all of these do. */
 export function parseDay(text: string): string {
   if (!isDay(text)) throw new InvalidArgumentError('It must be a day that exists, YYYY-MM-DD.');
+  if (text < FIRST_DAY)
+    throw new InvalidArgumentError(`The first day is ${FIRST_DAY}: there is no older rate.`);
   return text;
 }
 
@@ -14,15 +21,17 @@ export function parseDay(text: string): string {
 export function daysOption(from: Day, to: Day): DayWindow {
   if (from > to)
     throw new ConfigError([{ variable: '--from', message: `${from} is after --to ${to}` }], 'usage');
-  return { from, to: addDays(to, 1) };
+  return { from, to: addDays(to < LAST_DAY ? to : LAST_DAY, 1) };
 }
 
-/** Words between commas. */
+/** Words between commas, at least one. */
 export function parseList(text: string): string[] {
-  return text
+  const words = text
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
+  if (words.length === 0) throw new InvalidArgumentError('It must name at least one.');
+  return words;
 }
 
 /** How many windows are read at once. */

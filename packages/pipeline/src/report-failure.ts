@@ -2,20 +2,48 @@
 import { CommanderError } from 'commander';
 
 import { ConfigError, type PipelineError, toPipelineError } from '@floyo/shared/errors';
+import { createLogger } from '@floyo/shared/log';
 import { createRedactor } from '@floyo/shared/redact';
 
+import { describeNotStarted, sendAlert } from './alert.ts';
 import type { World } from './app.ts';
+import { pipelineConfig } from './config.ts';
+import { formatFailure } from './print/github.ts';
 import { paint } from './print/style.ts';
-import { readSecrets } from './sources.ts';
+import { inspectSettings, readSecrets } from './sources.ts';
 
-/** Tells what went wrong, and what to do, on standard error (with `--json` on standard output too); the exit code. */
-export function reportFailure(thrown: unknown, json: boolean, world: World): number {
+/**
+ * Tells what went wrong, and what to do, on standard error (with `--json` on standard output too), and GitHub Actions
+ * where it runs there; the exit code.
+ */
+export async function reportFailure(thrown: unknown, json: boolean, world: World): Promise<number> {
+  const exitCode = printFailure(thrown, json, world);
+  if (world.env['GITHUB_EVENT_NAME'] === 'schedule' && inspectSettings(world.env).problems.length > 0)
+    await alertOfSettings(thrown, world);
+  return exitCode;
+}
+
+/** A scheduled run that can't read its settings has nobody looking on: what is needed for an alert is read alone. */
+async function alertOfSettings(thrown: unknown, { env }: World): Promise<void> {
+  const redactor = createRedactor(readSecrets(env));
+  const { config } = pipelineConfig.read({ ALERT_WEBHOOK_URL: env['ALERT_WEBHOOK_URL'] });
+  if (config === undefined) return;
+  const log = createLogger({ level: 'warn', redactor });
+  const { alertWebhookUrl: url, http } = config;
+  await sendAlert(
+    { url, retryBaseMs: http.retryBaseMs, log, redactor },
+    describeNotStarted('scheduled', thrown),
+  );
+}
+
+function printFailure(thrown: unknown, json: boolean, world: World): number {
   const redactor = createRedactor(readSecrets(world.env));
   const error =
     thrown instanceof CommanderError
       ? new ConfigError([{ variable: 'usage', message: thrown.message.replace(/^error: /, '') }], 'usage')
       : toPipelineError(thrown);
   const { stdout, stderr } = world.streams;
+  if (world.env['GITHUB_ACTIONS'] === 'true') stderr.write(`${redactor.text(formatFailure(error))}\n`);
   if (error instanceof ConfigError) {
     const problems = error.problems.map(({ variable, message }) => ({
       variable,

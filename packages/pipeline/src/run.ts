@@ -17,8 +17,10 @@ import { createTelemetry, type Telemetry } from '@floyo/shared/telemetry';
 
 import { postAlert } from './alert.ts';
 import type { Database } from './database.ts';
+import { noteEnvironment } from './environment.ts';
 import { computeMetrics } from './metrics-agent.ts';
 import { InterruptedError, linkAborts, takeLock } from './run-lock.ts';
+import { statusOf, totalsOf, warningsOf } from './run-outcome.ts';
 import type { ConfiguredSource, Settings } from './sources.ts';
 import { tidyUp } from './tidy-up.ts';
 
@@ -51,6 +53,8 @@ export interface RunRequest {
   readonly kind: RunKind;
   readonly sources: readonly ConfiguredSource[];
   readonly work: Work;
+  /** Whether these are all the sources that are configured: what is not is then no longer waited for. */
+  readonly whole?: boolean;
   readonly metrics?: MetricsRequest;
   /** How long to wait for the lock. */
   readonly waitMs: number;
@@ -125,10 +129,12 @@ async function runRecorded(world: RunWorld, request: RunRequest, telemetry: Tele
       advice:
         'Try again later. `pnpm floyo status` shows the holder; `pnpm floyo unlock --force` ends a holder that hangs.',
     });
-    warnings.push(error.message);
+    warnings.push(`${error.message}. ${error.advice ?? ''}`.trim());
     await ledger.writeError({ agent: 'pipeline', accountId: null }, error);
     await ledger.finish('failed', {});
-    return document('failed', { skipped_because: taken.busy });
+    const waited = document('failed', { skipped_because: taken.busy });
+    await postAlert(world, waited);
+    return waited;
   }
 
   await using cleanup = new AsyncDisposableStack();
@@ -159,6 +165,7 @@ async function runRecorded(world: RunWorld, request: RunRequest, telemetry: Tele
     ...(request.deadline === undefined ? {} : { deadline: request.deadline }),
   };
   try {
+    const needed = await noteEnvironment(run, settings, request.whole === true);
     for (const source of request.sources) {
       world.watcher.sourceStarted(source.connector.source);
       const results = await runSource(run, source.connector, source.config, request.work);
@@ -167,7 +174,7 @@ async function runRecorded(world: RunWorld, request: RunRequest, telemetry: Tele
       world.watcher.sourceFinished(source.connector.source);
     }
     world.watcher.sourceStarted('metrics');
-    const metrics = await computeMetrics(run, settings, request, warnings);
+    const metrics = await computeMetrics(run, settings, request, needed, warnings);
     world.watcher.result(metrics);
     agents.push(metrics);
     world.watcher.sourceFinished('metrics');
@@ -211,32 +218,6 @@ async function recordEnd(
     world.log.error({ run_id: ledger.runId }, message);
     return [world.redactor.text(message)];
   }
-}
-
-function statusOf(agents: readonly AgentResult[]): 'succeeded' | 'partial' | 'failed' {
-  if (agents.every(({ status }) => status === 'succeeded')) return 'succeeded';
-  return agents.every(({ status }) => status === 'failed') ? 'failed' : 'partial';
-}
-
-function warningsOf(agents: readonly AgentResult[]): string[] {
-  return agents.flatMap((agent) => {
-    const where = `${agent.agent} ${agent.account_id ?? ''}`.trim();
-    if (agent.status === 'paused') return [`${where}: ${agent.error?.message ?? 'paused'}`];
-    return [];
-  });
-}
-
-function totalsOf(agents: readonly AgentResult[]): Record<string, number> {
-  const sum = (pick: (agent: AgentResult) => number) =>
-    agents.reduce((total, agent) => total + pick(agent), 0);
-  return {
-    rows_read: sum((agent) => agent.rows_read),
-    rows_inserted: sum((agent) => agent.rows_inserted),
-    rows_updated: sum((agent) => agent.rows_updated),
-    rows_deleted: sum((agent) => agent.rows_deleted),
-    rows_rejected: sum((agent) => agent.rows_rejected),
-    api_calls: sum((agent) => agent.api_calls),
-  };
 }
 
 /** Whether a run's document says that something failed: the exit code is then 1. A paused account goes on by itself. */

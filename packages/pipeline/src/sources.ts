@@ -87,6 +87,13 @@ export function readSettings(env: Env): Settings {
   };
 }
 
+/** The connector of a source, configured or not. */
+export function connectorOf(source: SourceName): AnyConnector {
+  const found = CONNECTORS.find((connector) => connector.source === source);
+  if (found === undefined) throw new Error(`${source} has no connector`);
+  return found;
+}
+
 /** Every secret value of the environment, for the redactor; works on a broken environment too. */
 export function readSecrets(env: Env): string[] {
   return secretValues(

@@ -1,4 +1,8 @@
-/** What a run does for the database when its work is done: old rows of the ledger go, old months of events step aside. */
+/**
+ * What a run does for the database when its work is done: old rows of the ledger go, old backfills that never got done
+ * are forgotten, old months of events step aside.
+ */
+import { forgetOldBackfills } from '@floyo/shared/backfills';
 import { LockLostError, PipelineError, toPipelineError } from '@floyo/shared/errors';
 import { forgetOldRows, retireEvents } from '@floyo/shared/retention';
 import type { RunContext } from '@floyo/shared/runner';
@@ -14,6 +18,7 @@ export async function tidyUp(run: RunContext, config: PipelineConfig): Promise<v
   await attempt(run, 'old rows of the ledger could not be deleted', () =>
     forgetOldRows(run.write, config.retentionDays),
   );
+  await attempt(run, 'old backfills could not be forgotten', () => forgetOldBackfills(run.write));
   await attempt(run, 'old months of events could not leave their tables', () => retireOldEvents(run, config));
 }
 

@@ -581,6 +581,14 @@ export interface OpsMrrSpans {
   reason: string | null;
 }
 
+export interface OpsNeededAccounts {
+  source: string;
+  account_id: string;
+  stream: string;
+  run_id: string | null;
+  noted_at: Generated<string>;
+}
+
 export interface OpsProductSettings {
   only_row: Generated<boolean>;
   qualifying: Array<string>;
@@ -637,6 +645,7 @@ export interface OpsRuns {
   fence: Int8 | null;
   totals: Generated<Json>;
   recommendations: Generated<Json>;
+  unfinished_backfill: string | null;
 }
 
 export interface OpsSettings {
@@ -725,6 +734,7 @@ export interface Database {
   'ops.metric_days': OpsMetricDays;
   'ops.missing_rates': OpsMissingRates;
   'ops.mrr_spans': OpsMrrSpans;
+  'ops.needed_accounts': OpsNeededAccounts;
   'ops.product_settings': OpsProductSettings;
   'ops.rejected_records': OpsRejectedRecords;
   'ops.restatements': OpsRestatements;

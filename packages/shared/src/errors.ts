@@ -74,7 +74,7 @@ export class ConfigError extends PipelineError {
 }
 
 /**
- * The vendor says that calls come too fast. The HTTP client waits `waitMs` (or its own growing pause when undefined)
+ * The vendor says that calls come too fast. The HTTP client waits `waitMs` (or its own growing pause when that is longer)
  * and asks again; that is no retry. Past the account's waiting budget the account is paused.
  */
 export class ThrottledError extends PipelineError {

@@ -155,15 +155,15 @@ describe('I6: throttling', () => {
   test("a vendor's wait is kept and is no retry", async () => {
     const { url, times } = await startVendor((response, index, request) =>
       index < 5
-        ? response.writeHead(429, { 'retry-after-ms': '12' }).end('{}')
+        ? response.writeHead(429, { 'retry-after-ms': '20' }).end('{}')
         : ok(response, index, request),
     );
     vi.spyOn(Math, 'random').mockReturnValue(0);
     const http = client();
     await http.request(ask(url));
     expect(times).toHaveLength(6);
-    expect(pauses(times).every((pause) => pause >= 11)).toBe(true);
-    expect(http.counts).toEqual({ apiCalls: 6, retries: 0, throttledMs: 60 });
+    expect(pauses(times).every((pause) => pause >= 19)).toBe(true);
+    expect(http.counts).toEqual({ apiCalls: 6, retries: 0, throttledMs: 100 });
   });
 
   test('a failure after a wait has its 3 retries still', async () => {
@@ -189,6 +189,46 @@ describe('I6: throttling', () => {
     expect(error).toBeInstanceOf(AccountPausedError);
     expect(error).toMatchObject({ type: 'rate_limit', severity: 'P2', until: '2026-11-21T10:00:00.000Z' });
     expect(times).toHaveLength(1);
+  });
+
+  test('a vendor that tells no time or too little is left alone ever longer', async () => {
+    const { url } = await startVendor((response, index, request) =>
+      index < 4 ? response.writeHead(429, { 'retry-after-ms': '0' }).end('{}') : ok(response, index, request),
+    );
+    vi.spyOn(Math, 'random').mockReturnValue(0);
+    const http = client({ retryBaseMs: 4 });
+    await http.request(ask(url));
+    expect(http.counts.throttledMs).toBe(4 + 8 + 16 + 32);
+  });
+
+  test.each([31_536_000_000, 1e15, 1e18, Infinity])(
+    'after a day it is asked again, were it told %s ms',
+    async (told) => {
+      const { url } = await startVendor((response) =>
+        response.writeHead(429, { 'retry-after-ms': String(told) }).end('{}'),
+      );
+      await expect(client().request(ask(url))).rejects.toMatchObject({
+        until: '2026-11-22T09:00:00.000Z',
+        message: "Too fast; the vendor asks for a wait of more than a day, over this run's budget of 5 min",
+      });
+    },
+  );
+
+  test.each([
+    ["the vendor's", '60000', 'Too fast; the vendor asks for a wait of 60 s'],
+    ['our own, when it tells none', undefined, 'Too fast; our own next pause is 2 s'],
+    ['our own, when it tells nonsense', 'soon', 'Too fast; our own next pause is 2 s'],
+  ])('a wait that is too long is called by its name: %s', async (_whose, told, message) => {
+    const { url } = await startVendor((response) =>
+      response.writeHead(429, told === undefined ? {} : { 'retry-after-ms': told }).end('{}'),
+    );
+    vi.spyOn(Math, 'random').mockReturnValue(0);
+    await expect(client({ waitBudgetMs: 1_000 }).request(ask(url))).rejects.toThrow(
+      `${message}, over this run's budget of 1 s`,
+    );
+    await expect(client({ waitBudgetMs: 1_000 }).wait(1_500, 'Pacing')).rejects.toThrow(
+      "Pacing; the next call may come in 2 s, over this run's budget",
+    );
   });
 
   test('waits add up over the calls of an account', async () => {

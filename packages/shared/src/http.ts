@@ -43,7 +43,7 @@ export interface HttpRequest {
 export interface HttpClient {
   /** Throws PipelineError; AccountPausedError once the account has waited its budget. */
   request(request: HttpRequest): Promise<HttpReply & { readonly bytes: Uint8Array }>;
-  /** Waits as a vendor asked (pacing before a call); counted and bounded like a throttle wait. */
+  /** Waits before a call that would come too soon (pacing); counted and bounded like a throttle wait. */
   wait(waitMs: number, why: string): Promise<void>;
   readonly counts: Readonly<HttpCounts>;
 }
@@ -70,15 +70,20 @@ const DEFAULT_THROTTLE_WAIT_MS = 2_000;
 const MAX_THROTTLE_WAIT_MS = 60_000;
 const DEFAULT_TIMEOUT_MS = 60_000;
 const RETRIES = 3;
+/** A vendor is asked again after this, whatever it told: a slip of its clock or units must not silence an account for years. */
+export const LONGEST_WAIT_MS = 24 * 3_600_000;
 
 /** A client for one account in one run. */
 export function createHttpClient(options: HttpOptions): HttpClient {
   const counts: HttpCounts = { apiCalls: 0, retries: 0, throttledMs: 0 };
 
-  async function wait(waitMs: number, why: string): Promise<void> {
+  /** @param whose what the wait is called when it is too long */
+  async function wait(askedMs: number, why: string, whose = 'the next call may come in'): Promise<void> {
+    // What is no number asks for nothing.
+    const waitMs = askedMs > 0 ? Math.min(askedMs, LONGEST_WAIT_MS) : 0;
     if (counts.throttledMs + waitMs > options.waitBudgetMs)
       throw new AccountPausedError({
-        message: `${why}; the vendor asks for a wait of ${formatSeconds(waitMs)}, over this run's budget of ${formatSeconds(options.waitBudgetMs)}`,
+        message: `${why}; ${whose} ${askedMs > LONGEST_WAIT_MS ? 'more than a day' : formatSeconds(waitMs)}, over this run's budget of ${formatSeconds(options.waitBudgetMs)}`,
         advice:
           'Nothing to do: the account goes on in a later run. If it happens daily, ask the vendor for a higher tier.',
         until: new Date(options.now() + waitMs).toISOString(),
@@ -99,9 +104,17 @@ export function createHttpClient(options: HttpOptions): HttpClient {
       const error = request.classify(reply);
       if (error === undefined) return reply;
       if (!(error instanceof ThrottledError) || !request.safeToRepeat) throw error;
-      const ownPause = Math.min(DEFAULT_THROTTLE_WAIT_MS * 2 ** throttles, MAX_THROTTLE_WAIT_MS);
+      // A vendor that goes on refusing has told too little, if only 0 s: our own pause grows until it is the longer one.
+      const told = Number.isNaN(error.waitMs) ? undefined : error.waitMs;
+      const firstPause = told === undefined ? DEFAULT_THROTTLE_WAIT_MS : Math.max(1, options.retryBaseMs);
+      const ownPause = Math.min(firstPause * 2 ** throttles, MAX_THROTTLE_WAIT_MS);
+      const isOwn = told === undefined || told < ownPause;
       const jitterMs = Math.random() * 250;
-      await wait(Math.ceil((error.waitMs ?? ownPause) + jitterMs), error.message);
+      await wait(
+        Math.ceil((isOwn ? ownPause : told) + jitterMs),
+        error.message,
+        isOwn ? 'our own next pause is' : 'the vendor asks for a wait of',
+      );
     }
   }
 

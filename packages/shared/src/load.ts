@@ -50,13 +50,13 @@ export interface Loader {
   /** Takes rows out of the stage whose id another account holds, and returns them. */
   takeForeignRows(trx: Transaction<Database>, scope: Readonly<Record<string, string>>): Promise<ForeignRow[]>;
   /** Moves the staged rows into place, children with their parents. With `replace`, rows of these days that are
-   * not staged go; with `gone`, these records unless they are staged. */
+   * not staged go, except those to keep; with `gone`, these records unless they are staged. */
   apply(
     trx: Transaction<Database>,
     options: {
       readonly scope: Readonly<Record<string, string>>;
       readonly runId: string;
-      readonly replace?: { readonly window: DayWindow; readonly keep: readonly RecordKey[] };
+      readonly replace?: { readonly window: DayWindow; readonly keep: readonly RecordKey[] | 'all' };
       readonly gone?: readonly string[];
     },
   ): Promise<LoadCounts>;
@@ -181,8 +181,13 @@ export async function createLoader(session: Session, stream: AnyStream): Promise
       }
       await tellPlanner(trx);
       await dropSupersededVersions(trx);
-      if (replace !== undefined)
-        counts.deleted += await deleteUnstaged(trx, stream, scope, vanishedFrom(replace));
+      if (replace !== undefined && replace.keep !== 'all')
+        counts.deleted += await deleteUnstaged(
+          trx,
+          stream,
+          scope,
+          vanishedFrom(replace.window, replace.keep),
+        );
       if (gone.length > 0)
         counts.deleted += await deleteUnstaged(trx, stream, scope, sql`t.external_id = any (${gone})`);
       if (stream.parent.newerThan !== undefined) {

@@ -1,9 +1,7 @@
-/** One record of a vendor: validated, mapped to rows, or named with the reasons why not. */
+/** One record of a vendor: validated and mapped to rows, or the reasons why not. */
 import type { z } from 'zod';
 
 import type { Account, AnyStream, LoadRows } from './connector.ts';
-import type { RecordKey } from './load.ts';
-import { fingerprintRecord } from './rejects.ts';
 import type { RunContext } from './runner.ts';
 
 /** Validates and maps one record. */
@@ -26,9 +24,4 @@ export function mapRecord(
   } catch (error) {
     return { ok: false, reasons: [error instanceof Error ? error.message : String(error)] };
   }
-}
-
-/** Its id and day where it says them, else a fingerprint of it, so that the same record is set aside once. */
-export function identify(stream: AnyStream, record: unknown): RecordKey {
-  return stream.identify(record) ?? { externalId: fingerprintRecord(record) };
 }

@@ -28,13 +28,7 @@ export async function ensurePartitions(
 }
 
 /** The stored rows of the window, less those whose record was rejected: it exists at the vendor. */
-export function vanishedFrom({
-  window,
-  keep,
-}: {
-  readonly window: DayWindow;
-  readonly keep: readonly RecordKey[];
-}): RawBuilder<unknown> {
+export function vanishedFrom(window: DayWindow, keep: readonly RecordKey[]): RawBuilder<unknown> {
   const kept = encodeJson(
     keep.map(({ externalId, date }) => ({ external_id: externalId, date: date ?? null })),
   );

@@ -89,6 +89,15 @@ const stateKeys = async () =>
       .execute()
   ).map(({ scope, key }) => `${scope} ${key}`);
 
+/** The backfills that are not done. */
+const unfinished = async () =>
+  (
+    await sql<{ name: string }>`
+      select distinct unfinished_backfill as name from ops.runs where unfinished_backfill is not null order by 1`.execute(
+      session.db,
+    )
+  ).rows.map(({ name }) => name);
+
 const rejects = async () =>
   (
     await session.db
@@ -340,7 +349,9 @@ describe('backfill', () => {
     const world = createWorld<AdDay>({ A: october() }, { onPage: atPage(4, broken) });
     const ads = createAdsSource(world);
     expect((await run(ads, { work, kind: 'backfill' }))[0]?.status).toBe('failed');
-    expect(await stateKeys()).toEqual(['A/insights backfill 2026-10-01..2026-10-07']);
+    expect(await unfinished()).toEqual(['meta 2026-10-01..2026-10-07']);
+    // The agent's 10 KB are for what does not grow with every attempt.
+    expect(await stateKeys()).toEqual([]);
     expect(await coveredDays()).toEqual(listDays({ from: '2026-10-03', to: '2026-10-07' }));
     world.asked.splice(0);
     const [second] = await run(ads, { work, kind: 'backfill', now: later });
@@ -350,12 +361,65 @@ describe('backfill', () => {
       rows_inserted: 2,
       metadata: { resumes: [expect.any(String)] },
     });
-    expect(await stateKeys()).toEqual([]);
+    expect(await unfinished()).toEqual([]);
     expect(await spendRows()).toHaveLength(6);
     // Asked for anew it reads everything again.
     world.asked.splice(0);
     await run(ads, { work, kind: 'backfill', now: later });
     expect(world.asked.map(({ from }) => from)).toEqual(['2026-10-05', '2026-10-03', '2026-10-01']);
+  });
+
+  test('I2: accounts and streams that are done stay done until the whole command is', async () => {
+    let isBroken = true;
+    const world = createWorld<AdDay>(
+      { A: october(), B: october().map((day) => ({ ...day, ad: '2' })) },
+      { onPage: ({ account }) => (isBroken && account === 'B' ? broken() : undefined) },
+    );
+    const ads = createAdsSource(world, { maxWindowDays: 30 });
+    const backfill = async (options: Partial<Parameters<typeof run>[1]> = {}) => {
+      world.asked.splice(0);
+      const results = await run(ads, { work, kind: 'backfill', ...options });
+      return {
+        asked: world.asked.map(({ account }) => account).toSorted(),
+        statuses: results.map(({ status }) => status),
+        resumed: results.map(({ metadata }) => 'resumes' in metadata),
+      };
+    };
+    expect(await backfill()).toMatchObject({ statuses: ['succeeded', 'failed'], resumed: [false, false] });
+    expect(await backfill()).toEqual({
+      asked: ['B'],
+      statuses: ['succeeded', 'failed'],
+      resumed: [true, true],
+    });
+    isBroken = false;
+    // For one account alone it is another command, which leaves this one as it is.
+    expect((await backfill({ work: { ...work, accountId: 'B' } })).asked).toEqual(['B']);
+    expect(await unfinished()).toEqual(['meta 2026-10-01..2026-10-07']);
+    expect(await backfill()).toMatchObject({ asked: ['B'], statuses: ['succeeded', 'succeeded'] });
+    expect((await backfill()).asked).toEqual(['A', 'B']);
+    expect(await unfinished()).toEqual([]);
+  });
+
+  test('I2: a second stream that fails does not make the first one be read again', async () => {
+    const world = createWorld<AdDay>({ A: october() });
+    const ads = createAdsSource(world, { maxWindowDays: 30 });
+    const other = { ...streamOf(ads), name: 'other', readDays: broken };
+    const two = { ...ads, streams: [...ads.streams, other] };
+    for (const resumed of [false, true]) {
+      const results = await run(two, { work, kind: 'backfill' });
+      expect(results.map(({ status }) => status)).toEqual(['succeeded', 'failed']);
+      expect(results.map(({ metadata }) => 'resumes' in metadata)).toEqual([resumed, resumed]);
+    }
+    expect(world.asked).toHaveLength(1);
+  });
+
+  test('leaves nothing behind when it can not be read at all', async () => {
+    const ads = createAdsSource(createWorld<AdDay>({ A: october() }));
+    const stream = { ...streamOf(ads), prepareBackfill: broken };
+    const [result] = await run({ ...ads, streams: [stream] }, { work, kind: 'backfill' });
+    expect(result).toMatchObject({ status: 'failed', error: { message: 'The vendor broke off' } });
+    expect(await unfinished()).toEqual([]);
+    expect(await stateKeys()).toEqual([]);
   });
 
   test('leaves the scheduled runs where they are: no cursor, no gap up to them', async () => {
@@ -629,6 +693,15 @@ describe('I6: a paused account', () => {
     } finally {
       await vendor.close();
     }
+  });
+
+  test('I6: a pause for years, as older versions took it from a vendor, is not kept', async () => {
+    await sql`insert into ops.agent_state (agent, scope, key, value) values ('etl-meta', 'A', 'paused_until', '"2030-01-01T00:00:00Z"')`.execute(
+      session.db,
+    );
+    const world = createWorld<AdDay>({ A: fewAds() });
+    expect(await run(createAdsSource(world))).toMatchObject([{ status: 'succeeded', rows_inserted: 8 }]);
+    expect(await stateKeys()).toEqual(['A/insights cursor']);
   });
 
   test('I6: paused in the middle it keeps what it has and reads the rest later', async () => {

@@ -4,10 +4,11 @@
  */
 import { Temporal } from 'temporal-polyfill';
 
+import { type Backfill, backfillName, forgetBackfill } from './backfills.ts';
 import type { Account, AnyConnector, AnyStream, Io, Reporting } from './connector.ts';
 import type { Session } from './db.ts';
 import { AccountPausedError, LockLostError, OutOfTimeError, toPipelineError } from './errors.ts';
-import { createHttpClient } from './http.ts';
+import { createHttpClient, LONGEST_WAIT_MS } from './http.ts';
 import type { AgentResult, Ledger, ResultStatus } from './ledger.ts';
 import type { Write } from './lock.ts';
 import type { Logger } from './log.ts';
@@ -18,7 +19,6 @@ import { createSecretStore } from './secret-store.ts';
 import { forget, recall, remember, type StateKey } from './state.ts';
 import { createReading } from './stream-job.ts';
 import { readStream } from './stream-reader.ts';
-import type { DayWindow } from './window.ts';
 
 /** What a run gives to the sources that it runs. */
 export interface RunContext {
@@ -53,7 +53,7 @@ export type Work =
   /** What is due, by the ledger. */
   | { readonly kind: 'scheduled' }
   /** Whole days again, whatever the ledger says, for one account or all. */
-  | { readonly kind: 'backfill'; readonly window: DayWindow; readonly accountId?: string }
+  | ({ readonly kind: 'backfill' } & Backfill)
   /** Records that were set aside, mapped and loaded again. */
   | { readonly kind: 'replay' };
 
@@ -71,7 +71,11 @@ export async function runSource(
       const results = await settleAll(
         accounts.map((accountId) => runAccount(run, connector, config, accountId, work)),
       );
-      return results.flat();
+      const flat = results.flat();
+      // As long as one account or stream is missing, the same command goes on: what the others have read stays done.
+      if (flat.every(({ status }) => status === 'succeeded'))
+        await run.write((trx) => forgetBackfill(trx, backfillName(connector.source, work)));
+      return flat;
     }
     const results: AgentResult[] = [];
     for (const accountId of accounts)
@@ -183,6 +187,9 @@ async function runAccount(
   return results;
 }
 
+/** No pause is longer, a shop's until its next day included: one that is was remembered by an older version. */
+const LONGEST_PAUSE_MS = 2 * LONGEST_WAIT_MS;
+
 /** The streams that such work takes. */
 export function streamsFor(connector: AnyConnector, { kind }: Work): readonly AnyStream[] {
   return connector.streams.filter(({ only }) => only === undefined || kind === 'replay' || only === kind);
@@ -195,7 +202,8 @@ export function streamsFor(connector: AnyConnector, { kind }: Work): readonly An
 async function refusePaused(run: RunContext, pauseKey: StateKey, accountId: string): Promise<boolean> {
   const paused = await recall(run.session.db, pauseKey);
   if (typeof paused?.value !== 'string') return false;
-  if (Temporal.Instant.compare(paused.value, run.now()) <= 0) return true;
+  const leftMs = Temporal.Instant.from(paused.value).epochMilliseconds - run.now().epochMilliseconds;
+  if (leftMs <= 0 || leftMs > LONGEST_PAUSE_MS) return true;
   throw new AccountPausedError({
     message: `Account ${accountId} is paused until ${paused.value}, as its vendor asked`,
     advice: 'Nothing to do: the first run after that goes on where it stopped.',

@@ -15,8 +15,15 @@ const asText = z.union([
 
 /** A decimal number as text, not negative; it never becomes a float. */
 export const decimalText = asText.pipe(z.string().regex(/^\d+(\.\d+)?$/, 'is not a decimal number'));
-/** A whole number as text, not negative. */
-export const countText = asText.pipe(z.string().regex(/^\d+$/, 'is not a count'));
+/** The most that a column of counts (bigint) holds. */
+const MAX_COUNT = 2n ** 63n - 1n;
+/** A whole number as text, not negative, and no larger than a column of counts holds. */
+export const countText = asText.pipe(
+  z
+    .string()
+    .regex(/^\d+$/, { error: 'is not a count', abort: true })
+    .refine((text) => text.length < 19 || BigInt(text) <= MAX_COUNT, `is more than ${MAX_COUNT}`),
+);
 /** A numeric id as text. */
 export const idText = asText.pipe(z.string().regex(/^\d+$/, 'is not an id'));
 /** A day that exists, `YYYY-MM-DD`. */

@@ -4,6 +4,7 @@
  */
 import { Temporal } from 'temporal-polyfill';
 
+import { type Backfill, backfillName, listBackfillRuns } from './backfills.ts';
 import type { AnyConnector, AnyStream, Reporting } from './connector.ts';
 import { listCoverage, listOpenDays } from './coverage.ts';
 import type { Session } from './db.ts';
@@ -42,10 +43,8 @@ export interface ScheduledPlan {
 }
 
 export interface BackfillPlan {
-  /** The runs that this backfill has had so far, remembered until it is done; the days they read are not read again. */
+  /** The earlier runs of this backfill, known until it is done; the days they read are not read again. */
   readonly runs: readonly string[];
-  /** Of what is remembered; 0 when this is its first run. */
-  readonly version: number;
   readonly days: readonly DayWindow[];
 }
 
@@ -65,14 +64,6 @@ export function cursorKey({
   account,
 }: Pick<PlanInput, 'connector' | 'stream' | 'account'>): StateKey {
   return { agent: connector.agent, scope: `${account.id}/${stream.name}`, key: 'cursor' };
-}
-
-/** Under which key a backfill remembers its runs. */
-export function backfillKey(
-  input: Pick<PlanInput, 'connector' | 'stream' | 'account'>,
-  window: DayWindow,
-): StateKey {
-  return { ...cursorKey(input), key: `backfill ${window.from}..${window.to}` };
 }
 
 /** The stream's key in the coverage ledger. */
@@ -133,19 +124,21 @@ function reachOf({ changes }: AnyStream, now: Temporal.Instant): Temporal.Instan
   return changes?.reachMs === undefined ? undefined : now.subtract({ milliseconds: changes.reachMs });
 }
 
-/** What a backfill of these days reads. */
+/** What a backfill reads; `runId` is the run that is to read it, if there is one yet. */
 export async function planBackfillOf(
   db: Session['db'],
   input: PlanInput,
-  window: DayWindow,
+  backfill: Backfill,
+  runId?: string,
 ): Promise<BackfillPlan> {
+  const { window } = backfill;
   const end = addDays(dayOf(input.now, calendarOf(input)), 1);
-  const known = await recall(db, backfillKey(input, window));
-  const runs = Array.isArray(known?.value) ? known.value.map(String) : [];
+  const name = backfillName(input.connector.source, backfill);
+  // Another account or stream may have said already that this run is one of them.
+  const runs = (await listBackfillRuns(db, name)).filter((id) => id !== runId);
   const open = { from: window.from, to: window.to < end ? window.to : end };
   return {
     runs,
-    version: known?.version ?? 0,
     days: planBackfill({
       window: open,
       runs,

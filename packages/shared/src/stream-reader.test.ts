@@ -140,6 +140,15 @@ describe('changed fields', () => {
     expect((await run(source())).warnings).toEqual([]);
   });
 
+  test('in a backfill they are no change: older days have what they had', async () => {
+    const records = [ad('2026-10-01', '1'), ...adDays.map((record) => ({ ...record, reels: '1' }))];
+    const source = with_(createAdsSource(createWorld({ a: records })), { shape });
+    expect((await run(source)).warnings).toEqual([containing('new fields: reels (4 records)')]);
+    const work = { kind: 'backfill', window: { from: '2026-10-01', to: '2026-10-02' } } as const;
+    expect(await run(source, { work })).toMatchObject({ warnings: [], results: [{ rows_inserted: 1 }] });
+    expect((await run(source)).warnings).toEqual([]);
+  });
+
   test('a field that is missing is told too', async () => {
     const records: Record<string, object[]> = { a: adDays.map(({ ad: id, day }) => ({ ad: id, day })) };
     const { warnings, results } = await run(

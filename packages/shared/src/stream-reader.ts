@@ -4,6 +4,7 @@
  */
 import { Temporal } from 'temporal-polyfill';
 
+import { type Backfill, backfillName, rememberBackfill } from './backfills.ts';
 import { keepFigures, readChangedDays } from './changed-days.ts';
 import type { Account, AnyConnector, AnyStream, Io } from './connector.ts';
 import { readFigures } from './day-figures.ts';
@@ -11,14 +12,14 @@ import { LockLostError } from './errors.ts';
 import { readWindows } from './read-windows.ts';
 import type { RunContext, Work } from './runner.ts';
 import { createShapeTally, shapeError, shapeNames, type ShapeTally } from './shape.ts';
-import { forget, recall, remember, type StateKey } from './state.ts';
+import { recall, remember, type StateKey } from './state.ts';
 import { type Job, loaderOf, type StreamReading, widen } from './stream-job.ts';
-import { backfillKey, calendarOf, cursorKey, planBackfillOf, planScheduled } from './stream-plan.ts';
+import { calendarOf, cursorKey, planBackfillOf, planScheduled } from './stream-plan.ts';
 import { compareTotals, noteDrift } from './stream-totals.ts';
 import { forgottenWarnings, rejectsWarning } from './stream-warnings.ts';
 import { findDifferences } from './sweep.ts';
 import { tend } from './tend.ts';
-import { addDays, dayOf, type DayWindow } from './window.ts';
+import { addDays, dayOf } from './window.ts';
 import { type Alongside, createWindowReader } from './window-reader.ts';
 
 /** Reads one stream of an opened account; `reading` is filled on the way. */
@@ -57,7 +58,7 @@ export async function readStream(
   const job: Job = { ...reading, run, input, io, withReader, totals: { days: 0, drift: [] } };
   const read = async () => {
     if (work.kind === 'replay') return withReader((reader) => reader.replay());
-    if (work.kind === 'backfill') await readBackfill(job, work.window);
+    if (work.kind === 'backfill') await readBackfill(job, work);
     else {
       await readScheduled(job);
       await sweepDaily(job);
@@ -68,7 +69,7 @@ export async function readStream(
     noteDrift(job);
     if (reading.counts.rejected > 0)
       reading.warnings.push(rejectsWarning(stream.name, reading.counts.rejected, reading.counts.read));
-    if (shape && reading.counts.read > 0) await noteShape(job, shape);
+    if (shape && reading.counts.read > 0) await noteShape(job, shape, work.kind);
   };
   try {
     await read();
@@ -115,15 +116,17 @@ async function readScheduled(job: Job): Promise<void> {
   }
 }
 
-/** A backfill of whole days: resumes after the days that its earlier runs read, and forgets itself when it is done. */
-async function readBackfill(job: Job, window: DayWindow): Promise<void> {
+/** A backfill of whole days: resumes after the days that its earlier runs read. */
+async function readBackfill(job: Job, backfill: Backfill): Promise<void> {
   const { run, input, io } = job;
-  const key = backfillKey(input, window);
-  const plan = await planBackfillOf(run.session.db, input, window);
+  const { runId } = run.ledger;
+  const plan = await planBackfillOf(run.session.db, input, backfill, runId);
   if (plan.runs.length > 0) job.counts.metadata['resumes'] = plan.runs;
-  await run.write((trx) => remember(trx, key, [...plan.runs, run.ledger.runId], plan.version));
+  if (plan.days.length === 0) return;
   const prepare = input.stream.prepareBackfill;
   const windows = prepare ? await prepare(input.account, plan.days, io) : plan.days;
+  const name = backfillName(input.connector.source, backfill);
+  await run.write((trx) => rememberBackfill(trx, runId, name));
   await readWindows(job, windows, {
     goOn: true,
     alongside: async (days) => {
@@ -133,7 +136,6 @@ async function readBackfill(job: Job, window: DayWindow): Promise<void> {
     },
     after: (days) => compareTotals(job, days),
   });
-  await run.write((trx) => forget(trx, key));
 }
 
 /** Once a day, after a scheduled reading: what the vendor has against what is stored. */
@@ -157,14 +159,18 @@ async function sweepDaily(job: Job): Promise<void> {
   job.counts.metadata['sweep'] = { listed, read_again: again.length, not_listed: gone.length };
 }
 
-/** Tells new and missing fields once, when they change. */
-async function noteShape(job: Job, tally: ShapeTally): Promise<void> {
+/**
+ * Tells new and missing fields once, when they change. Scheduled runs alone do: the older days of a backfill may well
+ * have other fields, which is no change of what the vendor tells now.
+ */
+async function noteShape(job: Job, tally: ShapeTally, kind: Work['kind']): Promise<void> {
   const { run, input, counts, warnings } = job;
   const report = tally.report();
   const names = shapeNames(report);
   const key: StateKey = { ...cursorKey(input), key: 'shape' };
-  const known = await recall(run.session.db, key);
   if (names.length > 0) counts.metadata['shape'] = report;
+  if (kind !== 'scheduled') return;
+  const known = await recall(run.session.db, key);
   if (JSON.stringify(known?.value ?? []) === JSON.stringify(names)) return;
   await run.write((trx) => remember(trx, key, names, known?.version ?? 0));
   warnings.push(shapeError(input.connector.source, input.stream.name, report));

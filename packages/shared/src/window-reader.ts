@@ -8,8 +8,17 @@ import { writeCoverage } from './coverage.ts';
 import type { Database, Transaction } from './db.ts';
 import { PipelineError } from './errors.ts';
 import type { LoadCounts, Loader, RecordKey } from './load.ts';
-import { identify, mapRecord } from './map-record.ts';
-import { listOpenRejects, quarantine, type Reject, resolveRejects, resolveReplayed } from './rejects.ts';
+import { mapRecord } from './map-record.ts';
+import {
+  keptWarning,
+  listOpenRejects,
+  quarantine,
+  type Reject,
+  resolveRejects,
+  resolveReplayed,
+  standInId,
+  tooManyRejects,
+} from './rejects.ts';
 import type { RunContext } from './runner.ts';
 import type { ShapeTally } from './shape.ts';
 import type { DayWindow, InstantWindow } from './window.ts';
@@ -25,7 +34,10 @@ export interface StreamCounts extends LoadCounts {
 export type Alongside = (trx: Transaction<Database>) => Promise<void>;
 
 export interface WindowReader {
-  /** Reads whole days: afterwards the account's rows of these days are exactly the vendor's. */
+  /**
+   * Reads whole days: afterwards the account's rows of these days are exactly the vendor's. Rows of rejects stay as they
+   * were; with a reject whose id can't be told any row may be its own, so that none is deleted, and a warning says so.
+   */
   readDays(window: DayWindow, timezone: string, alongside?: Alongside): Promise<void>;
   /** Reads what changed; `covers` are the days that are whole once this window is in. */
   readChanges(
@@ -35,7 +47,7 @@ export interface WindowReader {
       readonly alongside: Alongside;
     },
   ): Promise<void>;
-  /** Reads records one by one, whatever their day; those of `gone` that do not come are deleted. */
+  /** Reads records one by one, whatever their day; those of `gone` that do not come are deleted, as `readDays` does. */
   readRecords(
     pages: AsyncIterable<readonly unknown[]>,
     window: DayWindow,
@@ -46,8 +58,13 @@ export interface WindowReader {
   replay(): Promise<void>;
 }
 
-/** More rejects than this share of a window's records fail the window. */
-const MAX_REJECTED_SHARE = 0.05;
+/** What reading the pages of a window came to; its rows are staged. */
+interface ReadPages {
+  readonly read: number;
+  /** The rejects whose id can be told, and how many there are whose can't. */
+  readonly rejected: readonly RecordKey[];
+  readonly nameless: number;
+}
 
 export function createWindowReader(options: {
   readonly run: RunContext;
@@ -72,27 +89,34 @@ export function createWindowReader(options: {
   async function readPages(
     pages: AsyncIterable<readonly unknown[]>,
     window: DayWindow | InstantWindow,
-  ): Promise<{ read: number; rejected: RecordKey[] }> {
+    wholeDays?: DayWindow,
+  ): Promise<ReadPages> {
     const rejected: RecordKey[] = [];
     let read = 0;
+    let nameless = 0;
     await loader.clear();
     for await (const page of pages) {
       const rejects: Reject[] = [];
       for (const record of page) {
         shape?.count(record);
         const mapped = mapRecord(stream, record, account, run.reporting);
-        if (mapped.ok) await loading(loader.add(mapped.rows));
-        else rejects.push({ ...identify(stream, record), reasons: mapped.reasons, payload: record });
+        if (mapped.ok) {
+          await loading(loader.add(mapped.rows));
+          continue;
+        }
+        const key = stream.identify(record);
+        if (key === undefined) nameless++;
+        else rejected.push(key);
+        rejects.push({
+          ...(key ?? { externalId: standInId(record, wholeDays) }),
+          reasons: mapped.reasons,
+          payload: record,
+        });
       }
       if (stream.parent.applyWith !== undefined) await applyPage();
       read += page.length;
       counts.read += page.length;
       counts.rejected += rejects.length;
-      rejected.push(
-        ...rejects.map(({ externalId, date }) =>
-          date === undefined ? { externalId } : { externalId, date },
-        ),
-      );
       if (rejects.length > 0) await runWrite((trx) => quarantine(trx, rejectKey, rejects, runId));
       run.progress({
         agent: connector.agent,
@@ -103,7 +127,7 @@ export function createWindowReader(options: {
       });
     }
     await loading(loader.flush());
-    return { read, rejected };
+    return { read, rejected, nameless };
   }
 
   /** Changes stand by themselves: a page of them commits at once, so that the webhook never waits for a whole window. */
@@ -118,21 +142,6 @@ export function createWindowReader(options: {
       });
     addCounts(await loading(retryConflicts(apply)));
     await loader.clear();
-  }
-
-  function tooManyRejects(
-    read: number,
-    rejected: number,
-    window: DayWindow | InstantWindow,
-  ): PipelineError | undefined {
-    if (rejected === 0 || rejected <= read * MAX_REJECTED_SHARE) return undefined;
-    return new PipelineError({
-      type: 'rejects',
-      message: `${rejected} of ${read} records of ${stream.name} from ${window.from} to ${window.to} are not valid, more than 5 %: the window was not loaded`,
-      advice:
-        '`floyo rejects list` shows them with their reasons. The vendor may have changed its format: fix the mapping, then run it again.',
-      context: { window, read, rejected },
-    });
   }
 
   /** Takes rows that another account holds out of the stage and sets them aside. */
@@ -152,23 +161,24 @@ export function createWindowReader(options: {
   }
 
   async function commit(
-    pages: { read: number; rejected: RecordKey[] },
+    pages: ReadPages,
     window: DayWindow | InstantWindow,
     work: {
       readonly replace: DayWindow | undefined;
       readonly covers: { readonly window: DayWindow; readonly timezone: string } | undefined;
       readonly readAt: string;
       readonly alongside: Alongside | undefined;
-      readonly gone?: readonly string[];
+      readonly gone?: { readonly ids: readonly string[]; readonly window: DayWindow };
     },
   ): Promise<void> {
+    const { read, rejected, nameless } = pages;
     const loaded = await runWrite(async (trx) => {
       const foreign = await refuseForeignRows(trx);
       counts.rejected += foreign;
       // Of records that were asked for one by one a share says nothing: the same bad one would fail every sweep.
       const refusal =
         work.gone === undefined
-          ? tooManyRejects(pages.read, pages.rejected.length + foreign, window)
+          ? tooManyRejects(stream.name, { window, read, rejected: rejected.length + nameless + foreign })
           : undefined;
       // Returned, not thrown: what was set aside is committed all the same.
       if (refusal !== undefined) return refusal;
@@ -180,8 +190,10 @@ export function createWindowReader(options: {
       const applied = await loader.apply(trx, {
         scope,
         runId,
-        ...(work.replace ? { replace: { window: work.replace, keep: pages.rejected } } : {}),
-        ...(work.gone ? { gone: withoutRejected(work.gone, pages.rejected) } : {}),
+        ...(work.replace
+          ? { replace: { window: work.replace, keep: nameless > 0 ? ('all' as const) : rejected } }
+          : {}),
+        ...(work.gone && nameless === 0 ? { gone: withoutRejected(work.gone.ids, rejected) } : {}),
       });
       if (work.covers)
         await writeCoverage(trx, streamKey, {
@@ -195,6 +207,14 @@ export function createWindowReader(options: {
     });
     if (loaded instanceof PipelineError) throw loaded;
     addCounts(loaded);
+    // Changes that a function applies delete nothing.
+    const deletesIn = stream.parent.applyWith === undefined ? (work.replace ?? work.gone?.window) : undefined;
+    if (nameless > 0 && deletesIn !== undefined) {
+      const key = { source: connector.source, ...rejectKey };
+      const warning = keptWarning(key, { window: deletesIn, read, nameless });
+      run.warn(`${connector.agent} ${account.id}: ${warning.message}`);
+      await run.ledger.writeError({ agent: connector.agent, accountId: account.id }, warning);
+    }
   }
 
   function addCounts(loaded: LoadCounts): void {
@@ -229,7 +249,7 @@ export function createWindowReader(options: {
   return {
     async readDays(window, timezone, alongside) {
       const readAt = run.now().toString();
-      const pages = await readPages(stream.readDays(account, window, io), window);
+      const pages = await readPages(stream.readDays(account, window, io), window, window);
       await commit(pages, window, { replace: window, covers: { window, timezone }, readAt, alongside });
     },
     async readChanges(window, { covers, alongside }) {
@@ -240,7 +260,13 @@ export function createWindowReader(options: {
     async readRecords(records, window, gone, alongside) {
       const readAt = run.now().toString();
       const pages = await readPages(records, window);
-      await commit(pages, window, { replace: undefined, covers: undefined, readAt, alongside, gone });
+      await commit(pages, window, {
+        replace: undefined,
+        covers: undefined,
+        readAt,
+        alongside,
+        gone: { ids: gone, window },
+      });
     },
     async replay() {
       await loader.clear();

@@ -74,3 +74,10 @@ test('what is a day and a time zone', () => {
   ]);
   expect(['Europe/Berlin', 'UTC', 'Mars/Base', ''].map(isTimezone)).toEqual([true, true, false, false]);
 });
+
+test.each(['+02:00', '-0500', '+05'])(
+  '%s is no time zone: the database would read it the other way',
+  (zone) => {
+    expect(isTimezone(zone)).toBe(false);
+  },
+);

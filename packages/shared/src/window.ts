@@ -109,8 +109,12 @@ export function isDay(text: string): boolean {
   return at.getUTCDate() === Number(text.slice(8));
 }
 
-/** Whether the runtime knows the time zone. */
+/**
+ * Whether the runtime knows the time zone by its name, such as Europe/Berlin. An offset such as +02:00 is none: Postgres
+ * would read it with the opposite sign.
+ */
 export function isTimezone(name: string): boolean {
+  if (/^[+-]/.test(name)) return false;
   try {
     Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
     return true;

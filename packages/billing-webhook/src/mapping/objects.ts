@@ -5,7 +5,7 @@
 import type { ObjectChange, ObjectType, Reference, StateRows } from './change.ts';
 import { mapInvoice, mapInvoicePayment } from './invoice.ts';
 import { mapCharge, mapDispute, mapFee, mapRefund } from './payments.ts';
-import { type Discount, mapCoupon, mapDiscount, mapPrice } from './prices.ts';
+import { type Discount, mapCoupon, mapDiscount, mapPrice, mapWholePrice } from './prices.ts';
 import {
   rankCharge,
   rankDispute,
@@ -72,7 +72,11 @@ const KINDS: readonly ObjectKind[] = [
     }),
   },
   { type: 'customer', events: /^customer\.\w+$/, data: (from) => ({ id: requiredText(from, 'id') }) },
-  { type: 'price', events: /^price\.\w+$/, data: (from) => mapPrice(from) },
+  {
+    type: 'price',
+    events: /^price\.\w+$/,
+    data: (from, { eventType }) => (eventType === undefined ? mapWholePrice(from) : mapPrice(from)),
+  },
   {
     type: 'product',
     events: /^product\.\w+$/,
@@ -160,12 +164,16 @@ function discountData(from: Fields, { versionAt, eventType }: Origin): object {
   };
 }
 
-/** What a subscription that was read with its discounts teaches about them. */
+/**
+ * What a subscription that was read with its discounts teaches about them, and about their coupons where it holds them: one
+ * that was deleted can't be read any more, and goes on for the subscriptions that have it.
+ */
 function referencesOf(row: SubscriptionRow): Reference[] {
   const discounts = [...row.discounts, ...row.items.flatMap((item) => item.discounts)];
-  return discounts.flatMap((discount: Discount) =>
-    discount.id === null || discount.coupon === null
-      ? []
-      : [{ type: 'discount', id: discount.id, data: discount }],
-  );
+  return discounts.flatMap((discount: Discount): Reference[] => {
+    const { id, coupon } = discount;
+    if (id === null || coupon === null) return [];
+    const named: Reference = { type: 'discount', id, data: discount };
+    return 'duration' in coupon ? [named, { type: 'coupon', id: coupon.id, data: coupon }] : [named];
+  });
 }

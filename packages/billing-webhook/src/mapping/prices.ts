@@ -23,6 +23,13 @@ export interface Tier {
   readonly flat_amount: string | null;
 }
 
+/** What a price of several currencies costs in one that is not its own. */
+export interface CurrencyAmounts {
+  readonly unit_amount: string | null;
+  readonly tiers: readonly Tier[] | null;
+  readonly tax_behavior: string | null;
+}
+
 export interface Price {
   readonly id: string;
   readonly product: string | null;
@@ -40,6 +47,12 @@ export interface Price {
   readonly tax_behavior: string | null;
 }
 
+/** A price as it is kept for what names it. */
+export interface KnownPrice extends Price {
+  /** By currency in upper case, without its own. Absent: not told; events never tell them. */
+  readonly currency_options?: Readonly<Record<string, CurrencyAmounts>>;
+}
+
 export interface Coupon {
   readonly id: string;
   readonly percent_off: string | null;
@@ -49,6 +62,8 @@ export interface Coupon {
   readonly duration_in_months: number | null;
   /** Null: every product. Absent: not told. */
   readonly applies_to?: readonly string[] | null;
+  /** What it takes off in other currencies, by currency in upper case. Absent: not told. */
+  readonly currency_options?: Readonly<Record<string, { readonly amount_off: string | null }>>;
 }
 
 export interface Discount {
@@ -77,7 +92,7 @@ export function mapPrice(from: Fields, currency?: string | null): Price {
   const recurring = from['object'] === 'plan' ? from : objectAt(from, 'recurring');
   const own = requiredText(from, 'currency').toUpperCase();
   const foreign = currency !== undefined && currency !== null && currency !== own;
-  const amounts = foreign ? objectAt(objectAt(from, 'currency_options') ?? {}, currency.toLowerCase()) : from;
+  const amounts = foreign ? optionOf(from, currency) : from;
   const transform = objectAt(from, 'transform_quantity') ?? objectAt(from, 'transform_usage');
   const divideBy = transform === undefined ? null : integerAt(transform, 'divide_by');
   return {
@@ -96,8 +111,36 @@ export function mapPrice(from: Fields, currency?: string | null): Price {
     usage_type: recurring?.['usage_type'] === 'metered' ? 'metered' : 'licensed',
     interval: oneOf(INTERVALS, recurring?.['interval']),
     interval_count: recurring === undefined ? null : (integerAt(recurring, 'interval_count') ?? 1),
-    tax_behavior: textAt(from, 'tax_behavior') ?? textAt(amounts ?? {}, 'tax_behavior'),
+    // Each currency has its own.
+    tax_behavior: amounts === undefined ? null : textAt(amounts, 'tax_behavior'),
   };
+}
+
+/** A price that was read for itself, its amounts in other currencies asked for. https://docs.stripe.com/api/prices/object */
+export function mapWholePrice(from: Fields): KnownPrice {
+  const price = mapPrice(from);
+  return {
+    ...price,
+    currency_options: mapOptions(from, price.currency, (option) => ({
+      unit_amount: mapUnitAmount(option),
+      tiers: mapTiers(option),
+      tax_behavior: textAt(option, 'tax_behavior'),
+    })),
+  };
+}
+
+/** What is told for another currency; undefined when nothing is. */
+function optionOf(from: Fields, currency: string): Fields | undefined {
+  return objectAt(objectAt(from, 'currency_options') ?? {}, currency.toLowerCase());
+}
+
+/** The options of other currencies than its own, which Stripe lists among them. */
+function mapOptions<T>(from: Fields, own: string | null, toOption: (option: Fields) => T): Record<string, T> {
+  return Object.fromEntries(
+    Object.entries(objectAt(from, 'currency_options') ?? {}).flatMap(([name, option]) =>
+      isFields(option) && name.toUpperCase() !== own ? [[name.toUpperCase(), toOption(option)]] : [],
+    ),
+  );
 }
 
 function mapUnitAmount(from: Fields): string | null {
@@ -120,14 +163,18 @@ function mapTiers(from: Fields): Tier[] | null {
     }));
 }
 
-/** With `whole`, a coupon without `applies_to` is known to apply to every product: it was asked for. */
+/**
+ * With `whole`, a coupon without `applies_to` is known to apply to every product, and one without `currency_options` to
+ * have one currency: both were asked for.
+ */
 export function mapCoupon(from: Fields, whole = false): Coupon {
   const appliesTo = objectAt(from, 'applies_to');
+  const currency = upper(textAt(from, 'currency'));
   return {
     id: requiredText(from, 'id'),
     percent_off: decimalAt(from, 'percent_off_precise') ?? decimalAt(from, 'percent_off'),
     amount_off: decimalAt(from, 'amount_off'),
-    currency: upper(textAt(from, 'currency')),
+    currency,
     duration: textAt(from, 'duration'),
     duration_in_months: integerAt(from, 'duration_in_months'),
     ...(appliesTo === undefined
@@ -135,17 +182,31 @@ export function mapCoupon(from: Fields, whole = false): Coupon {
         ? { applies_to: null }
         : {}
       : { applies_to: arrayAt(appliesTo, 'products').map(String) }),
+    ...(whole || objectAt(from, 'currency_options') !== undefined
+      ? {
+          currency_options: mapOptions(from, currency, (option) => ({
+            amount_off: decimalAt(option, 'amount_off'),
+          })),
+        }
+      : {}),
   };
 }
 
-/** A discount in full, or its id alone. */
+/**
+ * A discount in full, or its id alone. A coupon under `source` is its id unless the whole of it was asked for; before
+ * 2025-09-30 a discount held its coupon, without what has to be asked for.
+ */
 export function mapDiscount(from: unknown): Discount {
   if (!isFields(from)) return { id: String(from), coupon: null, start: null, end: null };
   const source = objectAt(from, 'source');
   const coupon = from['coupon'] ?? source?.['coupon'] ?? null;
   return {
     id: textAt(from, 'id'),
-    coupon: isFields(coupon) ? mapCoupon(coupon) : typeof coupon === 'string' ? { id: coupon } : null,
+    coupon: isFields(coupon)
+      ? mapCoupon(coupon, !isFields(from['coupon']))
+      : typeof coupon === 'string'
+        ? { id: coupon }
+        : null,
     start: instantAt(from, 'start'),
     end: instantAt(from, 'end'),
   };

@@ -56,8 +56,11 @@ const INVOICES = [
 ] as const satisfies readonly EventType[];
 
 const PAYMENTS = [
+  'charge.pending',
   'charge.succeeded',
   'charge.failed',
+  'charge.captured',
+  'charge.expired',
   'charge.refunded',
   'charge.updated',
   'charge.dispute.created',

@@ -1,4 +1,6 @@
-/** What doctor says of a Stripe account. */
+/** What doctor says of a Stripe account, and which events it has to send. */
+import { readFileSync } from 'node:fs';
+
 import { afterEach, expect, it } from 'vitest';
 
 import type { Finding } from '@floyo/shared/connector';
@@ -118,4 +120,25 @@ it('a key that does not work is all there is to say', async () => {
 it('asks for at most 20 types of event at once', () => {
   expect(Math.max(...EVENT_GROUPS.map((group) => group.length))).toBeLessThanOrEqual(20);
   expect(new Set(EVENT_TYPES).size).toBe(EVENT_TYPES.length);
+});
+
+it('asks for the events that the README tells people to send', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const [, told = ''] =
+    /event types of `src\/stripe\/event-types\.ts`:(.*?)Others do no harm/s.exec(readme) ?? [];
+  // `customer.created/updated` stands for both.
+  const types = [...told.matchAll(/`([\w.]+)\.([\w/]+)`/g)].flatMap(([, family = '', endings = '']) =>
+    endings.split('/').map((ending) => `${family}.${ending}`),
+  );
+  expect(types.toSorted()).toEqual(EVENT_TYPES.toSorted());
+});
+
+it('hears of every turn in the life of a charge', () => {
+  expect(EVENT_TYPES).toEqual(
+    expect.arrayContaining(
+      ['pending', 'succeeded', 'failed', 'captured', 'expired', 'refunded', 'updated'].map(
+        (turn) => `charge.${turn}`,
+      ),
+    ),
+  );
 });

@@ -1,29 +1,19 @@
 /**
  * Once a day: everything that Stripe lists against everything that is stored. What differs is told with numbers, and read
- * again singly; what a whole list no longer has is marked as gone. Nothing is compared with a version newer than the list.
+ * again singly, as is what a list no longer has: it is marked as gone when Stripe says so of it by its id. Nothing is
+ * compared with a version newer than the list.
  */
 import type { Desk, Io, Tended } from '@floyo/shared/connector';
-import { PipelineError } from '@floyo/shared/errors';
 
-import { mapObject } from '../mapping/map-object.ts';
-import { type Listed, readListed, STATE_LISTS } from './read-state.ts';
-import { createBooks, type StatusBook } from './reconcile-books.ts';
-import { compareObjects, compareSubscriptions, createSeen, listUnseen } from './reconcile-store.ts';
+import { compareList, type Comparison } from './compare-list.ts';
+import { oddWarnings } from './odd-objects.ts';
+import { STATE_LISTS } from './read-state.ts';
+import { createBooks } from './reconcile-books.ts';
+import { createSeen } from './reconcile-store.ts';
+import { driftWarnings, hasDrifted, isOff, notBelieved, otherAccount } from './reconcile-warnings.ts';
 import { type DirtyObject, rereadDirty } from './reread.ts';
 import type { StripeSession } from './session.ts';
 import { createStore } from './store.ts';
-
-/** What one list came to. */
-interface ListResult {
-  readonly type: string;
-  listed: number;
-  /** Listed, and not stored. */
-  missing_here: number;
-  /** Stored, and no longer listed. */
-  missing_there: number;
-  /** Stored otherwise. */
-  differing: number;
-}
 
 /** Objects re-read in one night: what is left is found again the next one. */
 const REREADS = 2_000;
@@ -31,124 +21,86 @@ const REREADS = 2_000;
 const MAX_GONE_SHARE = 0.05;
 /** Below this many a share says nothing. */
 const MAX_GONE_ALWAYS = 10;
+/**
+ * A type whose list leaves out part of what there is: inline prices. https://docs.stripe.com/api/prices/list
+ * There may be one for each sale, events tell what changes of them, and nothing can be sold at one that is gone: so only a
+ * few a night are asked for.
+ */
+const PARTLY_LISTED = { type: 'price', asked: 100 } as const;
+/**
+ * By which type an account is told from another, the first of which anything is stored: nobody can choose a subscription's
+ * id and nobody can delete one, while coupons, products and prices may be named alike in two accounts.
+ */
+const TELLING = ['subscription', 'customer', 'price', 'product', 'coupon'] as const;
 
 export async function reconcileBilling(session: StripeSession, desk: Desk, io: Io): Promise<Tended> {
-  const { client } = session;
-  const results: ListResult[] = [];
-  const warnings: PipelineError[] = [];
-  const again: DirtyObject[] = [];
   const books = createBooks();
+  const compared: Comparison[] = [];
   await createSeen(desk.db);
-  for (const list of STATE_LISTS) {
-    const result: ListResult = {
-      type: list.type,
-      listed: 0,
-      missing_here: 0,
-      missing_there: 0,
-      differing: 0,
+  for (const list of STATE_LISTS) compared.push(await compareList(session, desk, io, list, books));
+  const results = compared.map(({ result }) => result);
+  const warnings = oddWarnings(
+    compared.flatMap(({ odd }) => odd),
+    'Not all that Stripe lists could be compared: ',
+    'Everything else was; this stays as it was, and is compared again tomorrow.',
+  );
+  const stranger = findStranger(compared);
+  if (stranger !== undefined)
+    return {
+      metadata: { reconciled: { lists: results, subscriptions: books.list(), read_again: 0 }, drift: [] },
+      warnings: [...warnings, otherAccount(stranger.result.type, stranger.known, stranger.unseen)],
     };
-    const begunAt = await compareList(session, desk, io, list, result, again, books);
-    const unseen = await listUnseen(desk.db, session, list.type, begunAt);
-    result.missing_there = unseen.length;
-    if (unseen.length > MAX_GONE_ALWAYS && unseen.length > (result.listed + unseen.length) * MAX_GONE_SHARE)
-      warnings.push(notBelieved(list.type, unseen.length, result.listed));
-    else again.push(...unseen.map((id) => ({ account: session.id, type: list.type, id })));
-    results.push(result);
+  const again = compared.flatMap(({ result, again: ids }) => toDirty(session, result.type, ids));
+  for (const { result, unseen } of compared) {
+    const asked = believable(result.type, unseen, result.listed);
+    if (asked === undefined) warnings.push(notBelieved(result, unseen.length));
+    else again.push(...toDirty(session, result.type, asked));
   }
   // Each one is asked for singly before anything is believed: a list is no snapshot.
-  const store = createStore(desk);
   const reread = await rereadDirty({
-    client,
+    client: session.client,
     io,
-    store: { ...store, listDirty: (_livemode, limit) => Promise.resolve(again.slice(0, limit)) },
+    store: {
+      ...createStore(desk),
+      listDirty: (_livemode, limit) => Promise.resolve(again.slice(0, limit)),
+    },
     limit: REREADS,
   });
-  const drift = [
-    ...results.filter((result) => result.missing_here + result.missing_there + result.differing > 0),
-    ...books.list().filter(isOff),
-  ];
+  for (const { result, unseen } of compared) {
+    const ids = new Set(unseen);
+    result.missing_there = reread.vanished.filter(
+      ({ type, id }) => type === result.type && ids.has(id),
+    ).length;
+  }
   return {
     metadata: {
       reconciled: { lists: results, subscriptions: books.list(), read_again: reread.read },
-      drift,
+      drift: [...results.filter(hasDrifted), ...books.list().filter(isOff)],
     },
     warnings: [...warnings, ...driftWarnings(results, books.list()), ...reread.failures],
   };
 }
 
-/** Compares the pages of one list; returns the instant as of which it begins. */
-async function compareList(
-  session: StripeSession,
-  desk: Desk,
-  io: Io,
-  list: Listed,
-  result: ListResult,
-  again: DirtyObject[],
-  books: ReturnType<typeof createBooks>,
-): Promise<string> {
-  const { client, id: account } = session;
-  let begunAt: string | undefined;
-  for await (const { objects, fetchedAt } of readListed(client, io, list)) {
-    begunAt ??= fetchedAt;
-    const changes = objects
-      .map((object) => mapObject(object, { fetchedAt, account, livemode: client.livemode }))
-      .filter(({ object }) => object !== null);
-    result.listed += changes.length;
-    const compared =
-      list.type === 'subscription'
-        ? await compareSubscriptions(desk.db, session, fetchedAt, changes, books)
-        : await compareObjects(desk.db, session, list.type, changes);
-    for (const { id, state } of compared) {
-      if (state === 'same') continue;
-      if (state === 'missing') result.missing_here++;
-      else result.differing++;
-      again.push({ account, type: list.type, id });
-    }
+/**
+ * The list by which the account is not the one that is stored: it lacks most of what was stored before this run, which has
+ * taken over the events of whatever account it was given.
+ */
+function findStranger(compared: readonly Comparison[]): Comparison | undefined {
+  for (const type of TELLING) {
+    const found = compared.find(({ result }) => result.type === type);
+    if (found === undefined || found.known + found.unseen.length === 0) continue;
+    return found.unseen.length > found.known ? found : undefined;
   }
-  // An empty list says as of when by the run's clock.
-  return begunAt ?? io.now().toString();
+  return undefined;
 }
 
-function isOff({ count, count_there: countThere, mrr, mrr_there: mrrThere }: StatusBook): boolean {
-  return count !== countThere || mrr !== mrrThere;
+/** Which of the objects that a list lacks are asked for; undefined when the list is not believed. */
+function believable(type: string, unseen: readonly string[], listed: number): readonly string[] | undefined {
+  if (type === PARTLY_LISTED.type) return unseen.slice(0, PARTLY_LISTED.asked);
+  const isMany = unseen.length > MAX_GONE_ALWAYS && unseen.length > (listed + unseen.length) * MAX_GONE_SHARE;
+  return isMany ? undefined : unseen;
 }
 
-function driftWarnings(results: readonly ListResult[], books: readonly StatusBook[]): PipelineError[] {
-  const objects = results.reduce(
-    (sum, { missing_here, missing_there, differing }) => sum + missing_here + missing_there + differing,
-    0,
-  );
-  const off = books.filter(isOff);
-  if (objects === 0 && off.length === 0) return [];
-  const kinds = results
-    .filter((result) => result.missing_here + result.missing_there + result.differing > 0)
-    .map(
-      ({ type, missing_here, missing_there, differing }) =>
-        `${type}: ${missing_here} missing here, ${missing_there} missing there, ${differing} different`,
-    );
-  const sums = off.map(
-    ({ status, currency, count, count_there, mrr, mrr_there }) =>
-      `${status} ${currency}: ${count} with ${mrr} here, ${count_there} with ${mrr_there} there`,
-  );
-  return [
-    new PipelineError({
-      type: 'drift',
-      severity: 'P2',
-      message: `stripe default: what is stored differed from Stripe (${[...kinds, ...sums].join('; ')})`,
-      advice:
-        'What differed was read again. If it happens daily, see `floyo doctor`: an event type may be missing at the webhook endpoint.',
-      context: { lists: results, subscriptions: books },
-    }),
-  ];
-}
-
-function notBelieved(type: string, gone: number, listed: number): PipelineError {
-  return new PipelineError({
-    type: 'contract',
-    severity: 'P2',
-    message: `Stripe's list of ${type} lacks ${gone} of the ${gone + listed} that are stored`,
-    advice:
-      'So many at once are not believed to be gone, and nothing was marked. Check that STRIPE_SECRET_KEY is of the same account as before.',
-    context: { type, gone, listed },
-  });
+function toDirty({ id: account }: StripeSession, type: string, ids: readonly string[]): DirtyObject[] {
+  return ids.map((id) => ({ account, type, id }));
 }

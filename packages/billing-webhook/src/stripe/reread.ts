@@ -8,7 +8,8 @@ import type { Change } from '../mapping/change.ts';
 import { mapObject } from '../mapping/map-object.ts';
 import type { CallIo, Parameters, StripeClient } from './client.ts';
 import { MissingObjectError } from './errors.ts';
-import { completeObject } from './read-state.ts';
+import { type OddObject, oddWarnings, toOdd } from './odd-objects.ts';
+import { completeObject, WHOLE_SUBSCRIPTION } from './read-state.ts';
 import { PLATFORM } from './session.ts';
 
 /** An object in doubt, as `billing_objects` names it. */
@@ -31,6 +32,8 @@ export interface Reread {
   read: number;
   /** Those that Stripe no longer has. */
   gone: number;
+  /** The same, one by one. */
+  readonly vanished: DirtyObject[];
   /** Of a type that can't be read singly; their doubt stays until an event or a list tells. */
   skipped: number;
   /** What could not be read, one error for each account and type. */
@@ -40,23 +43,23 @@ export interface Reread {
 /** Where each type is read, and what has to be asked for besides. There is no way to read a discount. */
 const READS: Readonly<Record<string, { readonly path: string; readonly expand?: readonly string[] }>> = {
   customer: { path: 'customers' },
-  subscription: {
-    path: 'subscriptions',
-    expand: ['discounts', 'items.data.discounts', 'items.data.price.tiers'],
-  },
+  subscription: { path: 'subscriptions', expand: WHOLE_SUBSCRIPTION },
   invoice: { path: 'invoices' },
   invoice_payment: { path: 'invoice_payments' },
   charge: { path: 'charges', expand: ['balance_transaction'] },
   refund: { path: 'refunds', expand: ['balance_transaction'] },
   dispute: { path: 'disputes' },
   payment_intent: { path: 'payment_intents' },
-  price: { path: 'prices', expand: ['tiers'] },
+  price: { path: 'prices', expand: ['tiers', 'currency_options'] },
   product: { path: 'products' },
-  coupon: { path: 'coupons', expand: ['applies_to'] },
+  coupon: { path: 'coupons', expand: ['applies_to', 'currency_options'] },
   subscription_schedule: { path: 'subscription_schedules' },
 };
 
-/** Re-reads at most `limit` objects. What fails for one account and type does not stop the others. */
+/**
+ * Re-reads at most `limit` objects. One that can't be used does not stop the others, and a right that the key lacks for one
+ * account and type does not stop the other types.
+ */
 export async function rereadDirty(options: {
   readonly client: StripeClient;
   readonly io: CallIo;
@@ -64,30 +67,36 @@ export async function rereadDirty(options: {
   readonly limit: number;
 }): Promise<Reread> {
   const { client, io, store, limit } = options;
-  const result: Reread = { read: 0, gone: 0, skipped: 0, failures: [] };
-  const failed = new Set<string>();
+  const result: Reread = { read: 0, gone: 0, vanished: [], skipped: 0, failures: [] };
+  const forbidden = new Set<string>();
+  const odd: OddObject[] = [];
   for (const dirty of await store.listDirty(client.livemode, limit)) {
     const kind = `${dirty.account} ${dirty.type}`;
-    if (READS[dirty.type] === undefined || failed.has(kind)) {
+    if (READS[dirty.type] === undefined || forbidden.has(kind)) {
       result.skipped++;
       continue;
     }
     try {
       result.read++;
       const change = await readOne(client, io, dirty);
-      if (change.object?.deleted === true) result.gone++;
       await store.apply(change);
+      if (change.object?.deleted !== true) continue;
+      result.gone++;
+      result.vanished.push(dirty);
     } catch (error) {
-      if (!(error instanceof PipelineError) || !CONCERNS_TYPE.has(error.type)) throw error;
-      failed.add(kind);
-      result.failures.push(error);
+      const one = toOdd(dirty, error);
+      if (one !== undefined) odd.push(one);
+      else if (error instanceof PipelineError && error.type === 'permission') {
+        forbidden.add(kind);
+        result.failures.push(error);
+      } else throw error;
     }
   }
+  result.failures.push(
+    ...oddWarnings(odd, '', 'All others were read; this stays as it was, and every run tries again.'),
+  );
   return result;
 }
-
-/** What is wrong with one type only; anything else is wrong with all. */
-const CONCERNS_TYPE = new Set<string>(['permission', 'contract']);
 
 /** The object as it is now, or its tombstone. */
 export async function readOne(
@@ -101,13 +110,13 @@ export async function readOne(
   const parameters: Parameters = read.expand === undefined ? {} : { expand: read.expand };
   try {
     const path = `${read.path}/${encodeURIComponent(id)}`;
-    const { object, fetchedAt } = await client.get(
-      io,
-      path,
-      parameters,
-      account === PLATFORM ? undefined : account,
-    );
-    return mapObject(await completeObject(client, io, object), { fetchedAt, account, livemode });
+    const connectedAccount = account === PLATFORM ? undefined : account;
+    const { object, fetchedAt } = await client.get(io, path, parameters, connectedAccount);
+    return mapObject(await completeObject(client, io, object, connectedAccount), {
+      fetchedAt,
+      account,
+      livemode,
+    });
   } catch (error) {
     if (!(error instanceof MissingObjectError)) throw error;
     const gone = { id, object: type, deleted: true };

@@ -161,6 +161,38 @@ describe('a run after it', () => {
     expect((await coveredDays()).at(-1)).toBe('2026-11-24');
   });
 
+  it('counts a payment once it is captured, and not one that expired', async () => {
+    const { mini } = await begin();
+    await harness.run();
+    const held = (id: string): MiniObject => ({
+      id,
+      object: 'charge',
+      created: seconds('2026-11-21T10:00:00Z'),
+      livemode: true,
+      amount: 5000,
+      amount_captured: 0,
+      amount_refunded: 0,
+      captured: false,
+      currency: 'usd',
+      status: 'succeeded',
+    });
+    for (const id of ['ch_held', 'ch_let_go'])
+      mini.happen('charge.succeeded', held(id), '2026-11-21T10:00:00Z');
+    const captured = { ...held('ch_held'), captured: true, amount_captured: 5000 };
+    mini.happen('charge.captured', captured, '2026-11-21T15:00:00Z');
+    mini.happen('charge.expired', { ...held('ch_let_go'), status: 'failed' }, '2026-11-21T15:00:00Z');
+    mini.now = '2026-11-21T16:00:00Z';
+    await harness.run();
+    const { rows } =
+      await sql`select external_id, amount::text, status, counted from payments order by 1`.execute(
+        harness.session.db,
+      );
+    expect(rows).toEqual([
+      { external_id: 'stripe:ch_held', amount: '50.00', status: 'succeeded', counted: true },
+      { external_id: 'stripe:ch_let_go', amount: '50.00', status: 'failed', counted: false },
+    ]);
+  });
+
   it('reads the fees, which have no events', async () => {
     const { mini } = await begin();
     await harness.run();

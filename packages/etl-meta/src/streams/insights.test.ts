@@ -129,6 +129,8 @@ describe('a record is quarantined', () => {
     ['spend', ''],
     ['impressions', '-3'],
     ['impressions', '1.5'],
+    ['impressions', '99999999999999999999'],
+    ['reach', '9223372036854775808'],
     ['clicks', null],
     ['reach', 'many'],
     ['ad_id', 120210000000000303],

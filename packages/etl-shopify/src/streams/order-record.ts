@@ -22,7 +22,7 @@ const lineSchema = z.object({
   id: gid('LineItem'),
   sku: z.string().nullable(),
   title: z.string(),
-  quantity: z.number().int().nonnegative(),
+  quantity: z.int32().nonnegative(),
   currentQuantity: z.number().int().nonnegative(),
   isGiftCard: z.boolean(),
   product: z.object({ id: gid('Product') }).nullish(),
@@ -94,7 +94,12 @@ export const orderRecordSchema = z.object({
   shippingLines: z.array(
     z.object({ discountedPriceSet: moneyBag, taxLines: z.array(z.object({ priceSet: moneyBag })) }),
   ),
-  lineItems: z.array(lineSchema),
+  lineItems: z
+    .array(lineSchema)
+    .refine(
+      (lines) => z.int32().safeParse(lines.reduce((units, line) => units + line.quantity, 0)).success,
+      'are more units than a count holds',
+    ),
   refunds: z.array(refundSchema),
   /** The agreements on edits, oldest first; asked for when the order was edited. */
   edits: z.array(agreementSchema),

@@ -244,6 +244,15 @@ describe('an order', () => {
     });
   });
 
+  it('is rejected when a line, or all of them, have more units than a column holds', () => {
+    const most = line({ total: '0.0', quantity: 2_147_483_647 });
+    expect(rowsOf({ lineItems: [most] }).order).toMatchObject({ item_count: 2_147_483_647 });
+    expect(() => rowsOf({ lineItems: [line({ total: '0.0', quantity: 3_000_000_000 })] })).toThrow(
+      '<=2147483647',
+    );
+    expect(() => rowsOf({ lineItems: [most, line({ total: '0.0' })] })).toThrow('more units than');
+  });
+
   it('is rejected when its amounts are of two currencies', () => {
     expect(() => rowsOf({ totalPriceSet: money('1.0', 'USD') })).toThrow(
       'an amount is in USD, the order in EUR',

@@ -121,6 +121,7 @@ describe('a record is quarantined', () => {
     ['spend', undefined],
     ['impressions', '-3'],
     ['impressions', '1.5'],
+    ['impressions', '9223372036854775808'],
     ['clicks', 'x'],
     ['campaign_id', 1801000000000000101],
   ])('%s = %j', (field, value) => {

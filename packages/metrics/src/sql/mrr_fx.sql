@@ -1,6 +1,7 @@
 -- What the change of rates alone made of the monthly value: yesterday's at the day's rate, less the same at yesterday's.
 -- Grain: day (business), rate_day (the day and the day before), source, currency. Reads the customers' spans that overlap
 -- the days before those of metric_days once. The reporting currency has no rate that could change.
+-- Currency XXX: something in another currency was left out for want of a price the day before.
 with days as materialized (
   select day from pg_temp.metric_days where facts = 'mrr_fx'
 ), asked as materialized (
@@ -30,3 +31,9 @@ from running r
 join days d on d.day = r.day + 1
 cross join (values (0, -1), (1, 1)) n (after, sign)
 where r.mrr > 0
+union all
+select d.day, d.day, 'stripe', 'XXX', 0
+from days d
+where exists (
+  select 1 from ops.mrr_spans s where s.unknown > 0 and s.from_day < d.day and s.to_day >= d.day
+    and s.currency <> (select reporting_currency from ops.settings))

@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import type { Database, Transaction } from '@floyo/shared/db';
 import type { Day } from '@floyo/shared/window';
 
+import { tellDiffering } from '../differing.ts';
 import { createFrom } from './refresh.ts';
 
 /** A span that is not what the subscription's versions say. */
@@ -12,6 +13,9 @@ export interface WrongSpan {
   readonly date: Day;
   readonly stored: string | null;
   readonly computed: string | null;
+  /** In what else the two differ. */
+  readonly stored_as: string | null;
+  readonly computed_as: string | null;
 }
 
 /**
@@ -46,7 +50,8 @@ export async function findWrongSpans(
       from (select external_id from public.subscriptions union select external_id from ops.mrr_spans) s
       where ${doubted} or exists (select 1 from differing)
     )
-    select d.external_id, d.from_day as date, s.mrr as stored, n.mrr as computed
+    select d.external_id, d.from_day as date, s.mrr as stored, n.mrr as computed,
+      ${tellDiffering('s', 'n', 'mrr')} as stored_as, ${tellDiffering('n', 's', 'mrr')} as computed_as
     from differing d
     left join stored s on s.external_id = d.external_id and s.from_day = d.from_day
     left join metric_new_mrr_spans n on n.external_id = d.external_id and n.from_day = d.from_day

@@ -16,6 +16,8 @@ let world: World;
 
 const plan = (amount: string, rest: object = {}) => [item(price(amount, rest))];
 const YEAR = { interval: 'year' };
+const METERED = { usage_type: 'metered' };
+const FIVE_OFF = discount({ percent_off: null, amount_off: '500', currency: 'USD' });
 
 /** Versions of a case's subscription `id`; days are of March 2026. */
 const of = (id: string, ...versions: (Omit<Version, 'id' | 'at'> & { readonly day: number })[]): Version[] =>
@@ -143,6 +145,12 @@ const CASES: readonly Version[] = [
     day: 1,
     items: [item(price('1000')), item(price('12000', YEAR)), item(price('1000', { usage_type: 'metered' }))],
   }),
+  // 5.00 off: there is nothing to take it off until there is a price that counts.
+  ...of(
+    'usage',
+    { day: 1, items: plan('5', METERED), discounts: [FIVE_OFF] },
+    { day: 4, items: [...plan('5', METERED), ...plan('1000')], discounts: [FIVE_OFF] },
+  ),
   ...of('rebuilt', { day: 1, reconstructed: true }),
 ];
 
@@ -227,6 +235,7 @@ const EXPECTED: readonly (readonly [name: string, customer: string, ...moves: st
   ['a connected account’s customers are not ours', 'connected'],
   ['test mode is not in it', 'testing'],
   ['items of different intervals add up, metered ones are nothing', 'mixed', '01 new 0→20'],
+  ['an amount off usage alone takes off nothing', 'usage', '04 new 0→5'],
   ['history made from invoices counts', 'rebuilt', '01 new 0→10'],
 ];
 
@@ -238,6 +247,13 @@ for (const [name, customer, ...moves] of EXPECTED)
 test('every case is looked at', () => {
   const customers = new Set(CASES.map(({ customer }) => customer));
   expect(new Set(EXPECTED.map(([, customer]) => customer))).toEqual(customers);
+});
+
+test('no case is of unknown value', async () => {
+  const { rows } = await world.query(
+    'select external_id, from_day::text from ops.mrr_spans where unknown > 0',
+  );
+  expect(rows).toEqual([]);
 });
 
 test('the movements of every day and currency are exactly the change of MRR', async () => {

@@ -256,6 +256,98 @@ test('an item without a known price is left out, told and incomplete, until the 
   expect(await run({ full: true })).toMatchObject({ inserted: 0, updated: 0, deleted: 0 });
 });
 
+test('what the rates changed is incomplete after a day on which the price of another currency’s item is not known', async () => {
+  await world.cover([STRIPE], '2026-03-01', '2026-03-10', true);
+  await world.rate('USD', '2026-03-02', '1.5');
+  await world.rate('USD', '2026-03-06', '1.6');
+  const vague = (id: string, currency: string) => [
+    item(price('0', { id, currency, billing_scheme: 'tiered', tiers_mode: 'volume', unit_amount: null })),
+  ];
+  await insertVersions(world, [
+    { id: 'known', at: '2026-03-02T10:00:00Z', currency: 'EUR' },
+    // In the reporting currency there is no rate that could change.
+    { id: 'home', at: '2026-03-02T10:00:00Z', items: vague('price_h', 'usd') },
+    { id: 'vague', at: '2026-03-04T10:00:00Z', currency: 'EUR', items: vague('price_v', 'eur') },
+    {
+      id: 'vague',
+      at: '2026-03-08T10:00:00Z',
+      currency: 'EUR',
+      status: 'canceled',
+      ended_at: '2026-03-08T10:00:00Z',
+    },
+  ]);
+  await run();
+  const statuses = async () => {
+    const { rows } = await world.query<{ day: string; status: string }>(
+      `select to_char(date, 'DD') as day, status from daily_metrics where metric = 'fx_mrr' and date between '2026-03-03' and '2026-03-09' order by 1`,
+    );
+    return rows.filter(({ status }) => status !== 'final').map(({ day }) => day);
+  };
+  expect(await statuses()).toEqual(['05', '06', '07', '08']);
+  expect(Number((await world.metric('fx_mrr', '2026-03-06'))?.value)).toBe(1);
+  await insertVersions(world, [
+    {
+      id: 'vague',
+      at: '2026-03-04T11:00:00Z',
+      currency: 'EUR',
+      items: [item(price('1000', { currency: 'eur' }))],
+    },
+  ]);
+  await run();
+  expect(await statuses()).toEqual([]);
+  expect(Number((await world.metric('fx_mrr', '2026-03-06'))?.value)).toBe(2);
+  expect(await run({ full: true })).toMatchObject({ inserted: 0, updated: 0, deleted: 0 });
+});
+
+test('I9: what is changed by hand: an invoice of another subscription, one that is deleted, a version that is not whole', async () => {
+  await world.cover([STRIPE], '2026-01-01', '2026-03-10');
+  const trial = (id: string): Version => ({
+    id,
+    at: '2026-01-10T10:00:00Z',
+    status: 'trialing',
+    trial_start: '2026-01-10T10:00:00Z',
+    trial_end: '2026-01-17T10:00:00Z',
+  });
+  await insertVersions(world, [
+    trial('a'),
+    { ...trial('b'), at: '2026-01-11T10:00:00Z', trial_start: '2026-01-11T10:00:00Z' },
+  ]);
+  await world.query(`
+    insert into invoices (external_id, date, account, livemode, customer_id, subscription_id, currency, status, amount_due, amount_paid, created_at, paid_at)
+    values ('stripe:in_1', '2026-01-17', 'default', true, 'cus_a', 'a', 'USD', 'paid', 10, 10, '2026-01-17', '2026-01-17T11:00:00Z')`);
+  await run();
+  const conversions = async () => [
+    await world.value('trial_conversion_14d', '2026-01-10'),
+    await world.value('trial_conversion_14d', '2026-01-11'),
+  ];
+  expect(await conversions()).toEqual([1, 0]);
+  await world.query(`update invoices set subscription_id = 'b'`);
+  await run();
+  expect(await conversions()).toEqual([0, 1]);
+  await world.query('update invoices set subscription_id = null');
+  await run();
+  expect(await conversions()).toEqual([0, 0]);
+  await world.query(`update invoices set subscription_id = 'b'`);
+  await run();
+  await world.query(`update invoices set account = 'acct_1'`);
+  await run();
+  expect(await conversions()).toEqual([0, 0]);
+  await world.query(`update invoices set account = 'default'`);
+  await run();
+  expect(await conversions()).toEqual([0, 1]);
+  await world.query('delete from invoices');
+  await run();
+  expect(await conversions()).toEqual([0, 0]);
+
+  await insertVersions(world, [{ id: 'c', at: '2026-03-05T10:00:00Z' }]);
+  await run();
+  expect(await world.metric('mrr', '2026-03-06')).toMatchObject({ value: '10', status: 'provisional' });
+  await world.query(`update subscriptions set incomplete = true where external_id = 'stripe:c'`);
+  await run();
+  expect(await world.metric('mrr', '2026-03-06')).toMatchObject({ value: '0', status: 'incomplete' });
+  expect(await run({ full: true })).toMatchObject({ inserted: 0, updated: 0, deleted: 0 });
+});
+
 test('a discount that turns out to end earlier moves the days from then on', async () => {
   await world.cover([STRIPE], '2026-03-01', '2026-03-10');
   const told = (type: string, id: string, data: object) =>

@@ -301,6 +301,71 @@ test('what a payload leaves out is looked up, and unknown until it is known', as
   expect(await net([item(MONTHLY)], [{ id: 'di_2', coupon: vague, start: null, end: null }])).toBe('10');
 });
 
+test('a price and a coupon of several currencies are worth what they are in the subscription’s', async () => {
+  const inCurrency = (currency: string, id: string, rest: object = {}) =>
+    item({ ...MONTHLY, id, currency, unit_amount: null, tax_behavior: null, ...rest }, { quantity: 2 });
+  await know('price', 'price_many', {
+    ...MONTHLY,
+    id: 'price_many',
+    currency_options: {
+      EUR: { unit_amount: '900', tiers: null, tax_behavior: 'unspecified' },
+      JPY: { unit_amount: '1500', tiers: null, tax_behavior: 'unspecified' },
+      GBP: { unit_amount: '800', tiers: null, tax_behavior: 'inclusive' },
+    },
+  });
+  expect(await net([inCurrency('USD', 'price_many')])).toBe('20');
+  expect(await net([inCurrency('EUR', 'price_many')])).toBe('18');
+  expect(await net([inCurrency('JPY', 'price_many')])).toBe('3000');
+  // Whether tax is included is each currency's own.
+  expect(await net([inCurrency('GBP', 'price_many')])).toBeNull();
+  expect(await value([inCurrency('CHF', 'price_many')])).toMatchObject({ net: null, unknown: 1 });
+  const steps = { billing_scheme: 'tiered', tiers_mode: 'graduated' };
+  await know('price', 'price_steps', {
+    ...MONTHLY,
+    ...steps,
+    id: 'price_steps',
+    unit_amount: null,
+    tiers: TIERS,
+    currency_options: {
+      EUR: {
+        unit_amount: null,
+        tax_behavior: null,
+        tiers: [{ up_to: null, unit_amount: '300', flat_amount: null }],
+      },
+      GBP: { unit_amount: null, tax_behavior: null, tiers: null },
+    },
+  });
+  expect(await net([inCurrency('EUR', 'price_steps', steps)])).toBe('6');
+  expect(await net([inCurrency('GBP', 'price_steps', steps)])).toBeNull();
+  expect(await net([inCurrency('CHF', 'price_steps', { ...steps, usage_type: 'metered' })])).toBe('0');
+
+  const off = discount({
+    amount_off: '500',
+    currency: 'USD',
+    currency_options: { EUR: { amount_off: '400' } },
+  });
+  const ten = (currency: string) => item({ ...MONTHLY, currency });
+  expect(await net([ten('usd')], [off])).toBe('5');
+  expect(await net([ten('eur')], [off])).toBe('6');
+  expect(await net([ten('gbp')], [off])).toBeNull();
+  // Where the discount leaves it out, it is looked up.
+  const untold = discount({ id: 'many', amount_off: '500', currency: 'USD' });
+  expect(await net([ten('eur')], [untold])).toBeNull();
+  await know('coupon', 'many', coupon({ id: 'many', currency_options: { EUR: { amount_off: '300' } } }));
+  expect(await net([ten('eur')], [untold])).toBe('7');
+  expect(await net([ten('usd')], [untold])).toBe('5');
+});
+
+test('where nothing counts, a coupon takes off nothing, whatever its currency', async () => {
+  const off = [discount({ amount_off: '500', currency: 'usd' })];
+  expect(await value([item({ ...MONTHLY, usage_type: 'metered' })], off)).toEqual({
+    net: '0',
+    gross: '0',
+    unknown: 0,
+  });
+  expect(await net([item({ ...MONTHLY, currency: 'eur' }, { quantity: 0 })], off)).toBe('0');
+});
+
 test('the same value reached in two ways is the same', async () => {
   const third = { ...MONTHLY, unit_amount: '1000', interval: 'year' };
   expect(await net([1, 2, 3].map(() => item(third)))).toBe(await net([item(third, { quantity: 3 })]));

@@ -8,7 +8,6 @@ import { sql } from 'kysely';
 import { Temporal } from 'temporal-polyfill';
 
 import { readExperiments } from '@floyo/metrics';
-import { startSandbox } from '@floyo/sandbox';
 import { removeEmbedded } from '@floyo/shared/embedded';
 import { PipelineError } from '@floyo/shared/errors';
 import { addDays, dayOf } from '@floyo/shared/window';
@@ -17,6 +16,7 @@ import { type App, createApp, openAppDatabase, print, runWatched } from '../app.
 import type { Database } from '../database.ts';
 import { planDemoExperiments } from '../demo-experiments.ts';
 import { formatSubscriptionMonths, readSubscriptionMonths } from '../demo-subscriptions.ts';
+import { type DemoVendors, formatExports, startDemoVendors } from '../demo-vendors.ts';
 import { formatExperiment } from '../print/experiments.ts';
 import { formatRun } from '../print/run-printer.ts';
 import { formatTable, paint } from '../print/style.ts';
@@ -39,11 +39,10 @@ export async function demoCommand(base: App, options: { readonly keep?: boolean 
     base.settings.config.now ?? Temporal.Now.instant().toString({ smallestUnit: 'second' }),
   );
   const yesterday = now.subtract({ hours: 24 });
-  await using sandbox = await disposable(startSandbox({ now: yesterday.toString() }));
-  const env = { ...sandbox.env, FLOYO_HOME: home, ...passedOn(base.env) };
+  await using vendors = await startDemoVendors(yesterday, { FLOYO_HOME: home, ...passedOn(base.env) });
   const at = (instant: Temporal.Instant) => {
-    sandbox.clock.set(instant.toString());
-    return createApp({ ...base, env: { ...env, FLOYO_NOW: instant.toString() } }, base.json);
+    vendors.moveTo(instant);
+    return createApp({ ...base, env: vendors.env() }, base.json);
   };
   const say = (text: string) => base.streams.stderr.write(`\n${paint('bold', text, base.streams.stderr)}\n`);
 
@@ -90,7 +89,7 @@ export async function demoCommand(base: App, options: { readonly keep?: boolean 
       ...documents.map((document) => formatRun(document, base.streams)),
       '',
       `Subscriptions month by month, amounts in ${currency}:`,
-      formatSubscriptionMonths(months, currency),
+      formatSubscriptionMonths(months),
       '',
       `Daily metrics, amounts in ${currency}:`,
       formatMetrics(metrics, SHOWN),
@@ -103,7 +102,7 @@ export async function demoCommand(base: App, options: { readonly keep?: boolean 
       'Or keep it running, database and vendors, with: pnpm demo --keep',
     ].join('\n'),
   );
-  if (options.keep === true) await stayUp(base, database, env);
+  if (options.keep === true) await stayUp(base, database, vendors);
   return documents.every(({ status }) => status === 'succeeded') ? 0 : 1;
 }
 
@@ -111,13 +110,6 @@ export async function demoCommand(base: App, options: { readonly keep?: boolean 
 function passedOn(env: App['env']): Record<string, string> {
   const names = ['FLOYO_LOG_LEVEL', 'GITHUB_ACTIONS', 'GITHUB_STEP_SUMMARY'];
   return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
-}
-
-async function disposable<T extends { close(): Promise<void> }>(
-  starting: Promise<T>,
-): Promise<T & AsyncDisposable> {
-  const server = await starting;
-  return Object.assign(server, { [Symbol.asyncDispose]: () => server.close() });
 }
 
 const SHOWN = [
@@ -174,10 +166,9 @@ function formatMetrics(days: readonly MetricsDay[], names: readonly string[]): s
   );
 }
 
-async function stayUp(app: App, database: Database, env: Readonly<Record<string, string>>): Promise<void> {
-  const lines = Object.entries(env).map(([name, value]) => `export ${name}=${value}`);
+async function stayUp(app: App, database: Database, vendors: DemoVendors): Promise<void> {
   app.streams.stderr.write(
-    `\nDatabase: ${database.url}\nVendors, to be used from another terminal:\n${lines.join('\n')}\nStop with Ctrl-C.\n`,
+    `\nDatabase: ${database.url}\nVendors, to be used from another terminal:\n${formatExports(vendors.env())}\nStop with Ctrl-C.\n`,
   );
   await new Promise<void>((resolve) => {
     app.signal.addEventListener('abort', () => resolve(), { once: true });

@@ -1,5 +1,6 @@
 /** `floyo metrics show`: values by day, week or month, with how they went and how complete provisional ones are. */
 import { sql } from 'kysely';
+import { Temporal } from 'temporal-polyfill';
 
 import { estimateCompleteness, METRICS, parseMetricId } from '@floyo/metrics';
 import type { Session } from '@floyo/shared/db';
@@ -36,8 +37,8 @@ interface Period {
   readonly complete: number | null;
 }
 
-/** Days shown unless told. */
-const DEFAULT_DAYS = 14;
+/** How many days, weeks or months are shown unless told. */
+const DEFAULT_PERIODS = { day: 14, week: 8, month: 6 } as const;
 /** Up to so many metrics are shown period by period, more as one line each. */
 const WIDE = 6;
 
@@ -47,9 +48,10 @@ export async function metricsShowCommand(
   options: ShowOptions,
 ): Promise<number> {
   const metrics = pickMetrics(names, options.by);
-  const today = dayOf(clockOf(app.settings.config.now)(), app.settings.config.reporting.timezone);
+  const now = clockOf(app.settings.config.now)();
+  const today = dayOf(now, app.settings.config.reporting.timezone);
   const to = options.to ?? today;
-  const from = options.from ?? addDays(to, 1 - DEFAULT_DAYS);
+  const from = options.from ?? firstDayUntil(to, options.grain);
   daysOption(from, to);
   await using database = await openAppDatabase(app);
   const periods: Period[] = [];
@@ -59,14 +61,31 @@ export async function metricsShowCommand(
         metric,
         from,
         to,
-        today,
+        now: now.toString(),
         grain: options.grain,
         by: options.by,
       })),
     );
   if (options.csv === true) app.streams.stdout.write(toCsv(periods));
-  else print(app, { from, to, grain: options.grain, rows: periods }, format(app, periods, options.grain));
+  else
+    print(
+      app,
+      { from, to, grain: options.grain, rows: periods },
+      format(app, periods, { grain: options.grain, today }),
+    );
   return 0;
+}
+
+/** The first day of as many periods as are shown unless told, the one of `to` included: a cut one would look like a fall. */
+function firstDayUntil(to: Day, grain: ShowOptions['grain']): Day {
+  const back = DEFAULT_PERIODS[grain] - 1;
+  const last = Temporal.PlainDate.from(to);
+  if (grain === 'day') return addDays(to, -back);
+  const first =
+    grain === 'week'
+      ? last.subtract({ days: last.dayOfWeek - 1, weeks: back })
+      : last.with({ day: 1 }).subtract({ months: back });
+  return first.toString();
 }
 
 function pickMetrics(names: readonly string[], by: ShowOptions['by']): string[] {
@@ -75,7 +94,7 @@ function pickMetrics(names: readonly string[], by: ShowOptions['by']): string[] 
     if (found === undefined || found.source !== '')
       return [{ variable: name, message: `is no metric; there are ${Object.keys(METRICS).join(', ')}` }];
     return by !== undefined && found.metric.dimensions.length === 0
-      ? [{ variable: name, message: `can't be had by ${by}: it is made of shops and ads` }]
+      ? [{ variable: name, message: `can't be had by ${by}: only what is made of ads alone can` }]
       : [];
   });
   if (wrong.length > 0) throw new ConfigError(wrong, 'usage');
@@ -91,12 +110,12 @@ async function readPeriods(
     readonly metric: string;
     readonly from: Day;
     readonly to: Day;
-    readonly today: Day;
+    readonly now: string;
     readonly grain: ShowOptions['grain'];
     readonly by: ShowOptions['by'];
   },
 ): Promise<Period[]> {
-  const { metric, from, to, today, grain, by } = options;
+  const { metric, from, to, now, grain, by } = options;
   const { rows } = await sql<Omit<Period, 'metric' | 'complete'>>`
     select dimensions ->> 'source' as source, period, first_day, last_day, value, numerator, denominator, unit, status, days
     from public.metric_range(${metric}, ${from}::date, ${to}::date, ${grain})
@@ -108,7 +127,7 @@ async function readPeriods(
       const days = rows
         .filter((row) => (row.source ?? '') === source && row.status === 'provisional')
         .map(({ period }) => period);
-      const shares = await estimateCompleteness(session.db, { metric, source, days, today });
+      const shares = await estimateCompleteness(session.db, { metric, source, days, now });
       for (const [day, share] of shares) complete.set(`${source} ${day}`, share);
     }
   return rows.map((row) => ({
@@ -125,11 +144,16 @@ function describeComplete(share: number | null): string {
 
 const MARKS = { final: '', provisional: '~', incomplete: '…' } as const;
 
-function format({ streams }: App, periods: readonly Period[], grain: string): string {
+interface Shown {
+  readonly grain: ShowOptions['grain'];
+  readonly today: Day;
+}
+
+function format({ streams }: App, periods: readonly Period[], shown: Shown): string {
   if (periods.length === 0) return 'No values: run `pnpm floyo metrics` first, or ask for other days.';
   const series = [...Map.groupBy(periods, ({ metric, source }) => nameOf(metric, source))];
   const legend = paint('dim', '~ provisional, … incomplete, – no value', streams.stdout);
-  const table = series.length <= WIDE ? byPeriod(series, grain) : byMetric(series, grain);
+  const table = series.length <= WIDE ? byPeriod(series, shown) : byMetric(series, shown);
   return `${table}\n${legend}`;
 }
 
@@ -137,9 +161,25 @@ function nameOf(metric: string, source: string | null): string {
   return source === null ? metric : `${metric}[source=${source}]`;
 }
 
+/** A period by its first day, and what of it was asked for where that is not all: `2026-11-01 (from 8)`. */
+function labelOf({ period, first_day: first, last_day: last }: Period, { grain, today }: Shown): string {
+  const start = Temporal.PlainDate.from(period);
+  const end = start
+    .add({ days: grain === 'month' ? start.daysInMonth : { day: 1, week: 7 }[grain] })
+    .subtract({ days: 1 });
+  // Within the period's month the number of the day says it.
+  const tell = (day: Day) =>
+    day.slice(0, 7) === period.slice(0, 7) ? String(Number(day.slice(8))) : day.slice(5);
+  const from = first > period ? `from ${tell(first)}` : '';
+  // What is still to come is cut by nobody.
+  const until = last < end.toString() && last < today ? `to ${tell(last)}` : '';
+  const cut = [from, until].filter((part) => part !== '').join(' ');
+  return cut === '' ? period : `${period} (${cut})`;
+}
+
 type Series = readonly (readonly [name: string, periods: readonly Period[]])[];
 
-function byPeriod(series: Series, grain: string): string {
+function byPeriod(series: Series, shown: Shown): string {
   const starts = [...new Set(series.flatMap(([, periods]) => periods.map(({ period }) => period)))].sort();
   const rows = starts.map((start) => {
     const cells = series.map(([, periods]) => periods.find(({ period }) => period === start));
@@ -147,8 +187,9 @@ function byPeriod(series: Series, grain: string): string {
       const text = describeComplete(cell?.complete ?? null);
       return text === '' ? [] : [series.length === 1 ? text : `${series[index]?.[0] ?? ''} ${text}`];
     });
+    const known = cells.find((cell) => cell !== undefined);
     return [
-      start,
+      known ? labelOf(known, shown) : start,
       ...cells.map((cell) =>
         cell ? `${formatMetric(cell.value, cell.unit)} ${MARKS[cell.status]}`.trim() : '',
       ),
@@ -157,24 +198,24 @@ function byPeriod(series: Series, grain: string): string {
   });
   const bars = ['', ...series.map(([, periods]) => sparkline(periods.map(({ value }) => value))), ''];
   return formatTable(
-    [grain, ...series.map(([name]) => name), ''],
+    [shown.grain, ...series.map(([name]) => name), ''],
     [...rows, bars],
     series.map((_, index) => index + 1),
   );
 }
 
-function byMetric(series: Series, grain: string): string {
+function byMetric(series: Series, shown: Shown): string {
   const rows = series.map(([name, periods]) => {
     const last = periods.findLast(({ value }) => value !== null) ?? periods.at(-1);
     return [
       name,
       sparkline(periods.map(({ value }) => value)),
       last ? `${formatMetric(last.value, last.unit)} ${MARKS[last.status]}`.trim() : '',
-      last?.period ?? '',
+      last ? labelOf(last, shown) : '',
       describeComplete(last?.complete ?? null),
     ];
   });
-  return formatTable(['metric', `by ${grain}`, 'last', 'of', ''], rows, [2]);
+  return formatTable(['metric', `by ${shown.grain}`, 'last', 'of', ''], rows, [2]);
 }
 
 const COLUMNS = [

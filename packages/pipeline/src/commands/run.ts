@@ -1,6 +1,7 @@
 /** `floyo run`: every configured source in order, then metrics. */
 import { ConfigError } from '@floyo/shared/errors';
 
+import { alertUnlessStarted } from '../alert.ts';
 import { type App, openAppDatabase, runAndReport } from '../app.ts';
 import { dryRun } from '../dry-run.ts';
 import { type ConfiguredSource, pickSources, type Settings } from '../sources.ts';
@@ -12,17 +13,22 @@ export interface RunOptions {
 }
 
 export async function runCommand(app: App, options: RunOptions): Promise<number> {
-  const sources = options.only
-    ? pickSources(app.settings, options.only, '--only')
-    : configuredSources(app.settings);
-  if (options.dryRun === true) return dryRun(app, { kind: 'manual', sources, work: { kind: 'scheduled' } });
-  await using database = await openAppDatabase(app);
-  return await runAndReport(app, database, {
-    kind: app.env['GITHUB_EVENT_NAME'] === 'schedule' ? 'scheduled' : 'manual',
-    sources,
-    work: { kind: 'scheduled' },
-    waitMs: options.wait,
-    skipWhenBusy: true,
+  const pick = () =>
+    options.only ? pickSources(app.settings, options.only, '--only') : configuredSources(app.settings);
+  if (options.dryRun === true)
+    return dryRun(app, { kind: 'manual', sources: pick(), work: { kind: 'scheduled' } });
+  const kind = app.env['GITHUB_EVENT_NAME'] === 'schedule' ? 'scheduled' : 'manual';
+  return alertUnlessStarted(app, kind, async () => {
+    const sources = pick();
+    await using database = await openAppDatabase(app);
+    return await runAndReport(app, database, {
+      kind,
+      sources,
+      work: { kind: 'scheduled' },
+      whole: options.only === undefined,
+      waitMs: options.wait,
+      skipWhenBusy: true,
+    });
   });
 }
 

@@ -7,6 +7,7 @@ import cron from 'node-cron';
 import { ConfigError } from '@floyo/shared/errors';
 import { isTimezone } from '@floyo/shared/window';
 
+import { alertUnlessStarted } from '../alert.ts';
 import { type App, openAppDatabase, runAndReport } from '../app.ts';
 import { configuredSources } from './run.ts';
 
@@ -31,13 +32,16 @@ export async function scheduleCommand(app: App, options: ScheduleOptions): Promi
     options.cron,
     async () => {
       try {
-        await using database = await openAppDatabase(app);
-        await runAndReport(app, database, {
-          kind: 'scheduled',
-          sources,
-          work: { kind: 'scheduled' },
-          waitMs: 600_000,
-          skipWhenBusy: true,
+        await alertUnlessStarted(app, 'scheduled', async () => {
+          await using database = await openAppDatabase(app);
+          await runAndReport(app, database, {
+            kind: 'scheduled',
+            sources,
+            work: { kind: 'scheduled' },
+            whole: true,
+            waitMs: 600_000,
+            skipWhenBusy: true,
+          });
         });
       } catch (error) {
         // The schedule outlives a tick that could not begin (database down); the next one tries again.

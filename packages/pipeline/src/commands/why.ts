@@ -28,7 +28,7 @@ export async function whyCommand(app: App, name: string, day: string): Promise<n
     session: database.session,
     metric,
     day,
-    accounts: neededAccounts(app.settings),
+    accounts: await neededAccounts(database.session.db, app.settings),
     reporting: app.settings.config.reporting,
     grossMargin: app.settings.grossMargin,
     now: clockOf(app.settings.config.now)(),

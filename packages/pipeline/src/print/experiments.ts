@@ -1,5 +1,6 @@
 /** Experiments as a growth lead reads them: what was tested, on how many users, what can be said, and when it ends. */
 import type { ExperimentReport, VariantResult } from '@floyo/metrics';
+import { ALPHA } from '@floyo/metrics/experiments/verdict';
 import { addDays } from '@floyo/shared/window';
 
 import { formatCount, formatTable, paint } from './style.ts';
@@ -58,7 +59,7 @@ export function formatExperiment(experiment: ExperimentReport, stdout: NodeJS.Wr
 
 /** What can be said of it by now, in plain words. */
 export function describeExperiment(experiment: ExperimentReport): string {
-  const { results, conversion_event: event } = experiment;
+  const { results } = experiment;
   const [control] = results;
   if (control === undefined || results.every(({ users }) => users === 0))
     return `Nobody has been counted yet. ${whenItEnds(experiment)}`;
@@ -72,18 +73,30 @@ export function describeExperiment(experiment: ExperimentReport): string {
     const goal = experiment.planned_n === null ? '' : ` of ${formatCount(experiment.planned_n)} planned`;
     return `${formatCount(users)}${goal} users so far${best === undefined ? '' : `; ${compare(best)}`}. Too early to name a winner: a look before the end takes chance for an effect. ${whenItEnds(experiment)}`;
   }
-  if (best === undefined || results.some((row) => !row.is_control && row.p_adjusted === null))
-    return `Over, after ${formatCount(users)} users, with too few who did ${event} to compare: no winner.`;
-  if (control.winner === null)
-    return `Over, after ${formatCount(users)} users, without a winner: ${compare(best)}. What difference there is lies most likely in that interval, and zero does too.`;
-  const winner = results.find(({ variant }) => variant === control.winner) ?? best;
-  if (winner.is_control)
+  const winner = results.find(({ variant }) => variant === control.winner);
+  if (winner === undefined) return `Over, after ${formatCount(users)} users, ${describeNoWinner(experiment)}`;
+  if (winner.is_control && best !== undefined)
     return `${winner.variant} stays: after ${formatCount(users)} users ${compare(best)}. Chance alone shows as much in ${chance(best.p_adjusted)} of such tests.`;
   const uplift =
     control.rate === null || control.rate === 0 || winner.difference === null
       ? ''
       : `, ${signed((winner.difference / control.rate) * 100, 0)} % in relation`;
   return `${winner.variant} won after ${formatCount(users)} users: ${compare(winner)}${uplift}. Chance alone shows as much in ${chance(winner.p_adjusted)} of such tests.`;
+}
+
+/** Why nothing won, by the best of the variants that could be compared. */
+function describeNoWinner({ results, conversion_event: event }: ExperimentReport): string {
+  const compared = results.filter(({ p_adjusted }) => p_adjusted !== null);
+  const best = bestOf(compared);
+  if (best === undefined) return `with too few who did ${event} to compare: no winner.`;
+  const { difference_low: low, difference_high: high, p_adjusted: p } = best;
+  const said = `without a winner: ${compare(best)}.`;
+  if ((low ?? 0) <= 0 && (high ?? 0) >= 0)
+    return `${said} What difference there is lies most likely in that interval, and zero does too.`;
+  // The interval is of this variant alone, the p-value of all that were compared.
+  if (p === null || p >= ALPHA)
+    return `${said} Zero is not in that interval, but chance alone shows as much in ${chance(p)} of such tests${compared.length > 1 ? ' once several variants are compared' : ''}: too often for a winner.`;
+  return `${said} It is worse than the control; that can't be said of every other variant.`;
 }
 
 /** The treated variant with the highest rate. */

@@ -4,6 +4,8 @@
  */
 import { appendFileSync } from 'node:fs';
 
+import type { PipelineError } from '@floyo/shared/errors';
+
 import type { RunDocument, RunWatcher } from '../run.ts';
 import { formatCount, formatDuration } from './style.ts';
 
@@ -45,6 +47,11 @@ export function formatAnnotations(document: RunDocument): string[] {
     errors.push(`::error::${escapeData(document.warnings.join('; ') || `the run ${document.status}`)}`);
   const warnings = document.warnings.map((warning) => `::warning::${escapeData(warning)}`);
   return [...errors.slice(0, MAX_ANNOTATIONS), ...warnings.slice(0, MAX_ANNOTATIONS)];
+}
+
+/** The annotation of an error that ended a command. */
+export function formatFailure({ message, advice }: PipelineError): string {
+  return `::error::${escapeData(`${message}${advice === undefined ? '' : ` — ${advice}`}`)}`;
 }
 
 /** The run as a Markdown table. */

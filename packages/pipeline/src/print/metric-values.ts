@@ -18,6 +18,17 @@ export function formatMetric(value: string | null, unit: string): string {
   return CENTS.format(number);
 }
 
+/** Behind a value that is not final: it may still change, or days of it were not read. */
+const MARKS = { final: '', provisional: ' ~', incomplete: ' …' } as const;
+
+/** What the marks say. */
+export const LEGEND = '~ provisional, … incomplete, – no value';
+
+/** A value with the mark of its status. */
+export function formatMarked(value: string | null, unit: string, status: keyof typeof MARKS): string {
+  return `${formatMetric(value, unit)}${MARKS[status]}`;
+}
+
 /** A decimal text with at most six decimals, cut and not rounded. */
 export function shortDecimal(text: string): string {
   return text

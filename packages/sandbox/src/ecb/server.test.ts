@@ -23,7 +23,8 @@ test('the zip holds the CSV: newest first, a trailing empty column, N/A for what
   const lines = csv.trimEnd().split('\n');
   expect(lines[0]).toMatch(/^Date,USD,JPY,.*,$/);
   expect(lines[1]).toMatch(/^2026-11-20,.*,N\/A,.*,$/);
-  expect(lines.at(-1)).toMatch(/^2009-01-02,/);
+  expect(lines.at(-2)).toMatch(/^2009-01-02,/);
+  expect(lines.at(-1)).toMatch(/^1999-01-04,(N\/A,)+$/);
 });
 
 test('a day appears at 16:00 in Frankfurt, and what was published never changes', async () => {

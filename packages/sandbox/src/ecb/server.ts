@@ -11,7 +11,7 @@ import { firstRateDay, isBusinessDay, quoteCurrencies, rateOn } from '../world/r
 const fileName = 'eurofxref-hist';
 const publicationHour = 16;
 
-/** @param since the first day in the file; 2009-01-02 unless told. */
+/** @param since the first day that has rates; 2009-01-02 unless told. */
 export function createEcbServer(context: VendorContext, since?: string): Hono {
   const firstDay = since === undefined ? firstRateDay : Math.max(dayNumber(since), firstRateDay);
   const app = new Hono();
@@ -71,7 +71,10 @@ function lastPublishedDay(context: VendorContext): number {
   return now.toZonedDateTimeISO('Europe/Berlin').hour >= publicationHour ? day : day - 1;
 }
 
-/** Newest first, a trailing comma on every line, N/A where a currency has no rate. */
+/**
+ * Newest first, a trailing comma on every line, N/A where a currency has no rate. The last line is the real file's, by which
+ * it is known to be whole, but without rates.
+ */
 function writeCsv(seed: number, firstDay: number, lastDay: number): string {
   const lines = [`Date,${quoteCurrencies.join(',')},`];
   for (let day = lastDay; day >= firstDay; day -= 1) {
@@ -79,5 +82,6 @@ function writeCsv(seed: number, firstDay: number, lastDay: number): string {
     const rates = quoteCurrencies.map((quote) => rateOn(seed, quote, day) ?? 'N/A');
     lines.push(`${dayText(day)},${rates.join(',')},`);
   }
+  lines.push(`1999-01-04,${quoteCurrencies.map(() => 'N/A').join(',')},`);
   return `${lines.join('\n')}\n`;
 }

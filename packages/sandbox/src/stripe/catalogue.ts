@@ -19,6 +19,8 @@ interface PriceFacts {
   readonly interval?: 'day' | 'week' | 'month' | 'year';
   readonly count?: number;
   readonly tiers?: { readonly mode: 'graduated' | 'volume'; readonly list: readonly Tier[] };
+  /** What it costs in other currencies. */
+  readonly options?: Readonly<Record<string, { readonly amount?: number; readonly tiers?: readonly Tier[] }>>;
   readonly transform?: { readonly divide_by: number; readonly round: 'up' | 'down' };
   readonly metered?: boolean;
 }
@@ -32,7 +34,7 @@ const PRICES: readonly PriceFacts[] = [
   { id: 'price_starter_eur', product: 'starter', amount: 1800, currency: 'eur' },
   { id: 'price_starter_jpy', product: 'starter', amount: 2900, currency: 'jpy' },
   { id: 'price_starter_week', product: 'starter', amount: 600, interval: 'week' },
-  { id: 'price_team_month', product: 'team', amount: 4900 },
+  { id: 'price_team_month', product: 'team', amount: 4900, options: { eur: { amount: 4500 } } },
   { id: 'price_team_month_2025', product: 'team', amount: 5900 },
   { id: 'price_team_quarter', product: 'team', amount: 13_500, count: 3 },
   { id: 'price_team_eur', product: 'team', amount: 4500, currency: 'eur' },
@@ -61,6 +63,7 @@ const PRICES: readonly PriceFacts[] = [
         { up_to: null, unit_amount: 700, flat_amount: 1000 },
       ],
     },
+    options: { eur: { tiers: [{ up_to: null, unit_amount: 650, flat_amount: null }] } },
   },
   { id: 'price_storage_pack', product: 'storage', amount: 700, transform: { divide_by: 10, round: 'up' } },
   { id: 'price_usage', product: 'usage', amount: 2, metered: true },
@@ -70,6 +73,8 @@ interface CouponFacts {
   readonly id: string;
   readonly percent?: number;
   readonly amount?: number;
+  /** What it takes off in other currencies. */
+  readonly options?: Readonly<Record<string, number>>;
   readonly duration: 'forever' | 'repeating' | 'once';
   readonly months?: number;
   readonly products?: readonly string[];
@@ -79,12 +84,15 @@ const COUPONS: readonly CouponFacts[] = [
   { id: 'FOREVER20', percent: 20, duration: 'forever' },
   { id: 'THREE50', percent: 50, duration: 'repeating', months: 3 },
   { id: 'ONCE30', percent: 30, duration: 'once' },
-  { id: 'TENOFF', amount: 1000, duration: 'forever' },
+  { id: 'TENOFF', amount: 1000, options: { eur: 900 }, duration: 'forever' },
   { id: 'SEATS25', percent: 25, duration: 'forever', products: ['prod_seats'] },
   { id: 'FREE100', percent: 100, duration: 'repeating', months: 2 },
 ];
 
-/** `tiers` and `applies_to` are part of the objects; whoever renders leaves them out where they were not asked for. */
+/**
+ * `tiers`, `applies_to` and `currency_options` are part of the objects; whoever renders leaves them out where they were not
+ * asked for.
+ */
 export function catalogue(): { readonly type: ObjectType; readonly at: number; readonly object: Fields }[] {
   return [
     ...PRODUCTS.map((name, index) => entry('product', CREATED + index, productOf(name, CREATED + index))),
@@ -126,6 +134,7 @@ function priceOf(facts: PriceFacts, created: number): Fields {
     billing_scheme: facts.tiers === undefined ? 'per_unit' : 'tiered',
     created,
     currency: facts.currency ?? 'usd',
+    ...(facts.options === undefined ? {} : { currency_options: optionsOf(facts, facts.options) }),
     livemode: true,
     lookup_key: null,
     metadata: {},
@@ -148,6 +157,31 @@ function priceOf(facts: PriceFacts, created: number): Fields {
   };
 }
 
+/** Its own currency is among the options. */
+function optionsOf(
+  { currency = 'usd', amount, tiers }: PriceFacts,
+  options: NonNullable<PriceFacts['options']>,
+): Fields {
+  const own = {
+    [currency]: {
+      ...(amount === undefined ? {} : { amount }),
+      ...(tiers === undefined ? {} : { tiers: tiers.list }),
+    },
+  };
+  return Object.fromEntries(
+    Object.entries({ ...own, ...options }).map(([name, option]) => [
+      name,
+      {
+        custom_unit_amount: null,
+        tax_behavior: 'exclusive',
+        ...(option.tiers === undefined ? {} : { tiers: option.tiers.map(tierOf) }),
+        unit_amount: option.amount ?? null,
+        unit_amount_decimal: option.amount === undefined ? null : String(option.amount),
+      },
+    ]),
+  );
+}
+
 function tierOf({ up_to, unit_amount, flat_amount }: Tier): Fields {
   return {
     flat_amount,
@@ -165,6 +199,16 @@ function couponOf(facts: CouponFacts, created: number): Fields {
     amount_off: facts.amount ?? null,
     created,
     currency: facts.amount === undefined ? null : 'usd',
+    ...(facts.options === undefined
+      ? {}
+      : {
+          currency_options: Object.fromEntries(
+            Object.entries({ usd: facts.amount, ...facts.options }).map(([name, off]) => [
+              name,
+              { amount_off: off },
+            ]),
+          ),
+        }),
     duration: facts.duration,
     duration_in_months: facts.months ?? null,
     livemode: true,

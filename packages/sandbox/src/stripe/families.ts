@@ -8,6 +8,9 @@ import { FAMILIES, type Family, type Fields, type Happening, type Version } from
 export interface Expand {
   readonly tiers?: boolean;
   readonly appliesTo?: boolean;
+  readonly currencyOptions?: boolean;
+  /** The currencies whose tiers are told among the options. */
+  readonly tiersOf?: readonly string[];
   /** The discount behind an id, in place of the id. */
   readonly discounts?: (id: string) => Fields;
 }
@@ -83,11 +86,22 @@ function without(object: Fields, ...keys: readonly string[]): Fields {
 }
 
 function priceOf(object: Fields, expand: Expand): Fields {
-  return expand.tiers === true ? object : without(object, 'tiers');
+  const shown = expand.tiers === true ? object : without(object, 'tiers');
+  const { currency_options: options, ...rest } = shown;
+  if (expand.currencyOptions !== true || options === undefined) return rest;
+  const told = Object.entries(options as Record<string, Fields>).map(([currency, option]) => [
+    currency,
+    expand.tiersOf?.includes(currency) === true ? option : without(option, 'tiers'),
+  ]);
+  return { ...rest, currency_options: Object.fromEntries(told) as Fields };
 }
 
 function couponOf(object: Fields, expand: Expand): Fields {
-  return expand.appliesTo === true ? object : without(object, 'applies_to');
+  return without(
+    object,
+    ...(expand.appliesTo === true ? [] : ['applies_to']),
+    ...(expand.currencyOptions === true ? [] : ['currency_options']),
+  );
 }
 
 /** Since clover a discount names its coupon; before, it holds it. */

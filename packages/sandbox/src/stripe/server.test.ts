@@ -98,8 +98,30 @@ describe('a list', () => {
     expect((await ask('coupons?limit=100')).body.data?.some((coupon) => 'applies_to' in coupon)).toBe(false);
     const coupon = (await ask('coupons/SEATS25?expand[]=applies_to')).body;
     expect(coupon['applies_to']).toEqual({ products: ['prod_seats'] });
+    const whole = await readStripe(
+      sandbox,
+      'subscriptions?limit=100&status=all&expand[]=data.discounts.source.coupon',
+    );
+    expect(whole[withDiscount]?.['discounts']).toMatchObject([{ source: { coupon: { object: 'coupon' } } }]);
     const deep = await ask('subscriptions?expand[]=data.items.data.price.tiers');
     expect(deep.body.error?.message).toContain('more than 4 levels');
+  });
+
+  it('tells amounts in other currencies when asked, and their tiers where the currency is named', async () => {
+    expect((await ask('prices/price_team_month')).body).not.toHaveProperty('currency_options');
+    const asked = (await ask('prices/price_team_month?expand[]=currency_options')).body;
+    expect(asked['currency_options']).toMatchObject({
+      usd: { unit_amount: 4900 },
+      eur: { unit_amount: 4500 },
+    });
+    const off = (await ask('coupons/TENOFF?expand[]=currency_options')).body['currency_options'];
+    expect(off).toEqual({ usd: { amount_off: 1000 }, eur: { amount_off: 900 } });
+    const path = 'prices/price_seat_volume?expand[]=tiers&expand[]=currency_options';
+    const untold = (await ask(path)).body['currency_options'];
+    expect(untold).toMatchObject({ eur: { unit_amount: null } });
+    expect(JSON.stringify(untold)).not.toContain('tiers');
+    const named = (await ask(`${path}&expand[]=currency_options.eur.tiers`)).body['currency_options'];
+    expect(named).toMatchObject({ eur: { tiers: [{ unit_amount: 650 }] } });
   });
 });
 

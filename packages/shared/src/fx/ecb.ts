@@ -18,6 +18,8 @@ export interface PublishedRate {
 
 const FILE = 'eurofxref-hist';
 const NO_RATE = 'N/A';
+/** The day of the first rates: the file always ends with it, so that one that ends sooner was cut off. */
+export const FIRST_DAY = '1999-01-04';
 /** Of the zip: some 15 KB of text. A scheduled run needs one step, a first run all of them. */
 const STEP_BYTES = 4_096;
 
@@ -113,7 +115,8 @@ function* inflate(bytes: Uint8Array, url: string): Generator<Uint8Array> {
 
 /**
  * The rates of the window's days, newest first. Stops at the first older day: of thousands only some lines are read.
- * Throws `contract` when the file is not what is expected, `upstream` when its newest day is before `staleBefore`.
+ * Throws `contract` when the file is not what is expected, `upstream` when its newest day is before `staleBefore` or it
+ * ends before the window does, without the day on which rates began.
  */
 export function* readRates(
   csv: Iterable<Uint8Array>,
@@ -139,6 +142,7 @@ export function* readRates(
     }
   }
   if (previous === undefined) throw unexpected('it has no day', '');
+  if (previous > FIRST_DAY) throw cutOff(previous);
 }
 
 function* readLines(pieces: Iterable<Uint8Array>): Generator<string, undefined> {
@@ -166,6 +170,17 @@ function unexpected(what: string, line: string): PipelineError {
     message: `The European Central Bank's file of rates is not as expected: ${what}`,
     advice: 'Open the file at ECB_BASE_URL. If its format has changed, the reader has to follow.',
     context: { line: line.slice(0, 200) },
+  });
+}
+
+function cutOff(oldest: Day): PipelineError {
+  return new PipelineError({
+    type: 'upstream',
+    message: `The European Central Bank's file of rates ends with ${oldest}, where it should go back to ${FIRST_DAY}: it was cut off`,
+    advice:
+      'Nothing of it was loaded; the next run tries again. If it stays, look whether ECB_BASE_URL serves a part of the file.',
+    retryable: true,
+    context: { oldest },
   });
 }
 

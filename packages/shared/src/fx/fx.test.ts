@@ -2,6 +2,7 @@ import { strToU8, zipSync } from 'fflate';
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { PipelineError } from '../errors.ts';
+import { containing } from '../testing/matchers.ts';
 import {
   collect,
   createTestIo,
@@ -20,8 +21,11 @@ const CSV = [
   '2026-11-19,1.1650,183.9,N/A,',
   '2026-11-17,1.1601,183.10,N/A,',
   '2022-12-30,1.0666,140.66,7.5365,',
+  '1999-01-04,1.1789,133.73,N/A,',
   '',
 ].join('\n');
+/** What the file ends with: the first rates there were. */
+const FIRST_LINE = '1999-01-04,1.1789,';
 const ALL = { from: '1999-01-04', to: '2026-11-22' };
 
 let vendor: TestVendor | undefined;
@@ -58,7 +62,7 @@ describe('reading the file', () => {
 
   test('falls back to the CSV where there is no zip', async () => {
     const records = await read((path) => (path.endsWith('.zip') ? notFound : { body: CSV }));
-    expect(records).toHaveLength(9);
+    expect(records).toHaveLength(11);
     expect(vendor?.requests.map(({ path }) => path)).toEqual(['/eurofxref-hist.zip', '/eurofxref-hist.csv']);
   });
 
@@ -67,12 +71,12 @@ describe('reading the file', () => {
       const date = new Date(Date.UTC(2026, 10, 20) - index * 86_400_000).toISOString().slice(0, 10);
       return `${date},1.17,`;
     });
-    vendor = await startTestVendor(() => zipped(`Date,USD,\n${days.join('\n')}\n`));
+    vendor = await startTestVendor(() => zipped(`Date,USD,\n${days.join('\n')}\n${FIRST_LINE}\n`));
     const io = createTestIo({ now: NOW });
     const session = await fx.open({ baseUrl: vendor.url, fixedRates: {} }, 'ecb', io);
     const sizes: number[] = [];
     for await (const page of rates.readDays(session, ALL, io)) sizes.push(page.length);
-    expect(sizes).toEqual([5000, 1000]);
+    expect(sizes).toEqual([5000, 1001]);
   });
 
   test('reads no further than the window asks for', () => {
@@ -87,7 +91,7 @@ describe('a zip that is broken in its middle', () => {
     const date = new Date(Date.UTC(2026, 10, 20) - index * 86_400_000).toISOString().slice(0, 10);
     return `${date},${1 + ((index * 7_919) % 10_007) / 10_000},`;
   });
-  const { body } = zipped(`Date,USD,\n${days.join('\n')}\n`);
+  const { body } = zipped(`Date,USD,\n${days.join('\n')}\n${FIRST_LINE}\n`);
   const broken =
     body instanceof Uint8Array ? body.slice().fill(255, body.length / 2, body.length / 2 + 500) : '';
 
@@ -100,6 +104,20 @@ describe('a zip that is broken in its middle', () => {
   });
 });
 
+describe('a file that ends too soon', () => {
+  const cut = `${CSV.split('\n').slice(0, 3).join('\n')}\n`;
+  const answer = (path: string) => (path.endsWith('.zip') ? notFound : { body: cut });
+
+  test('serves days that it goes past, and fails a run that needs older ones', async () => {
+    expect(await read(answer, { from: '2026-11-20', to: '2026-11-22' })).toHaveLength(2);
+    await vendor?.close();
+    await expect(read(answer, { from: '2026-11-18', to: '2026-11-22' })).rejects.toMatchObject({
+      type: 'upstream',
+      message: containing('ends with 2026-11-19'),
+    });
+  });
+});
+
 describe('what is refused', () => {
   const refused: readonly (readonly [string, string, string])[] = [
     ['a page of HTML', '<html><body>maintenance</body></html>', 'contract'],
@@ -108,6 +126,7 @@ describe('what is refused', () => {
     ['oldest first', 'Date,USD,\n2026-11-19,1.1,\n2026-11-20,1.2,\n', 'contract'],
     ['a day twice', 'Date,USD,\n2026-11-20,1.1,\n2026-11-20,1.2,\n', 'contract'],
     ['a line that was cut off', 'Date,USD,JPY,\n2026-11-20,1.1,180,\n2026-11-19,1.2', 'contract'],
+    ['a file cut off at the end of a line', 'Date,USD,\n2026-11-20,1.1,\n2026-11-19,1.2,\n', 'upstream'],
     ['dates of the daily file', 'Date, USD, \n20 November 2026, 1.1, \n', 'contract'],
     ['rates older than 7 days', 'Date,USD,\n2026-11-13,1.1,\n', 'upstream'],
   ];
@@ -118,13 +137,13 @@ describe('what is refused', () => {
   });
 
   test('rates of exactly 7 days ago are not old', async () => {
-    expect(await read(() => zipped('Date,USD,\n2026-11-14,1.1,\n'))).toHaveLength(1);
+    expect(await read(() => zipped(`Date,USD,\n2026-11-14,1.1,\n${FIRST_LINE}\n`))).toHaveLength(2);
   });
 
   test('a broken zip is asked for again', async () => {
     const whole = zipped(CSV);
     const half = { body: whole.body instanceof Uint8Array ? whole.body.slice(0, 100) : '' };
-    expect(await read((_path, index) => (index === 0 ? half : whole))).toHaveLength(9);
+    expect(await read((_path, index) => (index === 0 ? half : whole))).toHaveLength(11);
     expect(vendor?.requests).toHaveLength(2);
   });
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type Account, defineConnector, defineStream } from '../connector.ts';
 import { addDays, dayOf, isDay } from '../window.ts';
 import { fxConfig } from './config.ts';
-import { fetchRates, type PublishedRate, readRates } from './ecb.ts';
+import { fetchRates, FIRST_DAY, type PublishedRate, readRates } from './ecb.ts';
 
 interface FxSession extends Account {
   readonly baseUrl: string;
@@ -28,7 +28,7 @@ export const rates = defineStream<FxSession, PublishedRate>({
   parent: { table: 'fx_rates', key: ['external_id', 'date'], scope: () => ({}) },
   children: [],
   calendar: 'account',
-  firstRun: { since: '1999-01-04' },
+  firstRun: { since: FIRST_DAY },
   // Rates stay as published; a late correction or a day that came late is still found.
   restatementDays: 3,
   // All of it at once: whatever is asked for, the vendor gives the whole file.

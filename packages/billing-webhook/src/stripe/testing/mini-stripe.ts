@@ -56,7 +56,7 @@ export async function startMiniStripe(now: string): Promise<MiniStripe> {
   const objects = new Map<string, MiniObject>();
   let events = 0;
   const vendor: TestVendor = await startTestVendor((request, index) => {
-    const answer = mini.intercept?.(request, index) ?? answerOf(objects, request);
+    const answer = mini.intercept?.(request, index) ?? show(answerOf(objects, request), request);
     mini.rendered?.(request);
     return { ...answer, headers: { date: new Date(mini.now).toUTCString(), ...answer.headers } };
   });
@@ -127,6 +127,27 @@ function answerOf(objects: ReadonlyMap<string, MiniObject>, { path, query }: Ven
   const limit = Number(query.get('limit') ?? 10);
   const data = all.slice(start, start + limit);
   return { body: { object: 'list', url: path, data, has_more: start + limit < all.length } };
+}
+
+/** Part of an object, and left out unless it is asked for by its path. https://docs.stripe.com/expand */
+const LEFT_OUT = new Set(['tiers', 'applies_to', 'currency_options']);
+
+/** The answer with what was asked to be expanded, and nothing else of it. */
+function show({ body, ...answer }: VendorAnswer, { query }: VendorRequest): VendorAnswer {
+  const asked = query.getAll('expand[]');
+  const isAsked = (path: string) => asked.some((one) => one === path || one.startsWith(`${path}.`));
+  const render = (value: unknown, path: string): unknown => {
+    if (Array.isArray(value)) return value.map((entry: unknown) => render(entry, path));
+    if (typeof value !== 'object' || value === null) return value;
+    if (path.endsWith('source.coupon') && !isAsked(path)) return 'id' in value ? value.id : value;
+    return Object.fromEntries(
+      Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
+        const at = path === '' ? key : `${path}.${key}`;
+        return LEFT_OUT.has(key) && !isAsked(at) ? [] : [[key, render(inner, at)]];
+      }),
+    );
+  };
+  return { ...answer, body: render(body, '') };
 }
 
 /** A monthly price of so many minor units. */
