@@ -90,10 +90,12 @@ const FAULTS: readonly Omit<Fault, 'vendor'>[] = [
 
 test('three accounts through all faults at once end in the same rows, and these add up to the totals', async () => {
   const calm = await backfill(database.url, '2026-10-20 2026-11-20');
+  const calmReports = countCalls(sandbox, 'POST', '/insights');
   sandbox.log.clear();
   for (const fault of FAULTS) sandbox.faults.add({ vendor: 'meta', ...fault });
   const stormy = await backfill(other.url, '2026-10-20 2026-11-20');
-  expect(countCalls(sandbox, 'POST', '/insights')).toBeGreaterThan(50);
+  // How many there are depends on which call meets which fault.
+  expect(countCalls(sandbox, 'POST', '/insights')).toBeGreaterThan(calmReports + 25);
   const outcome = (results: readonly AgentResult[]) =>
     results.map(({ account_id: account, status, rows_inserted: inserted, metadata }) => {
       return { account, status, inserted, drift: metadata['drift'] };
