@@ -123,8 +123,7 @@ create table ops.dirty_marks (
   created_at timestamp with time zone default now() not null,
   at timestamp with time zone,
   event text,
-  constraint dirty_marks_pkey PRIMARY KEY (id),
-  constraint dirty_marks_kind_check CHECK ((kind = ANY (ARRAY['day'::text, 'customer'::text, 'order'::text, 'refund'::text, 'rate'::text, 'user'::text, 'subscription'::text, 'subscriber'::text, 'reference'::text])))
+  constraint dirty_marks_pkey PRIMARY KEY (id)
 );
 comment on table ops.dirty_marks is 'What changed since metrics were computed. day: that day; customer (key shop/customer id; day and until of the changed orders, at: the earliest processed_at among them): the days of its orders when its first order may be another, and its cohort; order (key external_id): the days of its refunds; refund (key external_id of the order, day to until of the changed refunds): the order''s day and its customer''s cohort; rate (key currency, * for all; day to until): days with facts that need it; user (key user_id, event; day and until of the changed events, at: the earliest occurred_at among them): what follows from when this user did this event; subscription (key external_id): the days on which it turns out to be worth something else; subscriber (key Stripe customer id), reference (key of a price, discount or coupon): the same for the subscriptions that it is of.';
 alter table ops.dirty_marks enable row level security;
@@ -489,8 +488,7 @@ create table public.billing_objects (
   synced_at timestamp with time zone default now() not null,
   run_id uuid,
   constraint billing_objects_pkey PRIMARY KEY (account, livemode, type, object_id),
-  constraint billing_objects_external_id_date_key UNIQUE (external_id, date),
-  constraint billing_objects_source_check CHECK ((source = ANY (ARRAY['webhook'::text, 'events'::text, 'api'::text])))
+  constraint billing_objects_external_id_date_key UNIQUE (external_id, date)
 ) with (fillfactor=80);
 comment on table public.billing_objects is 'Which version of each object is stored: of event_id, or of the API (null). deleted: gone at Stripe, an older version does not bring it back. dirty_since: the version at this time (Stripe''s clock) left a doubt that a later reading of the API clears. data: what others need of prices, products, coupons, discounts and invoice payments.';
 CREATE INDEX billing_objects_dirty_idx ON public.billing_objects USING btree (account, type) WHERE (dirty_since IS NOT NULL);
