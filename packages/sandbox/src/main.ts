@@ -80,7 +80,6 @@ async function main(): Promise<void> {
     process.exit(1);
   });
   const { url, env } = sandbox;
-  process.stdout.write(options.json === true ? `${JSON.stringify({ url, env })}\n` : describe(sandbox));
   const stop = (): void => {
     sandbox.close().then(
       () => process.exit(0),
@@ -89,6 +88,8 @@ async function main(): Promise<void> {
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
+  // Last: whoever reads it may stop the sandbox at once.
+  process.stdout.write(options.json === true ? `${JSON.stringify({ url, env })}\n` : describe(sandbox));
 }
 
 await main();
