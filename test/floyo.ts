@@ -1,14 +1,19 @@
-/** Runs the real command in real processes, on a test database and the sandbox; for the end-to-end tests. */
+/**
+ * Runs the command line on a test database and the sandbox, for the end-to-end tests: in this process, which saves the start
+ * of one each time, or in a real one for what is killed, raced or is about the process.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 
+import { runCli } from '@floyo/pipeline/cli';
 import type { RunDocument } from '@floyo/pipeline/run';
 import { type Sandbox, startSandbox } from '@floyo/sandbox';
 import { connect, type Session } from '@floyo/shared/db';
@@ -72,11 +77,13 @@ export function useWorld(now: string, assign: (world: TestWorld) => void): void 
   afterEach(() => database.drop());
 }
 
-/** Starts `floyo …` with exactly this environment (and PATH). */
+const DEFAULTS = { FLOYO_RETRY_BASE_MS: '20' };
+
+/** Starts `floyo …` in a process of its own, with exactly this environment (and PATH). */
 export function startFloyo(args: readonly string[], env: Readonly<Record<string, string>>): Running {
   const folder = mkdtempSync(join(tmpdir(), 'floyo-cwd-'));
   const child = spawn(process.execPath, [join(repositoryRoot, 'packages/pipeline/src/main.ts'), ...args], {
-    env: { PATH: process.env['PATH'], FLOYO_ENV_FILE: '/dev/null', FLOYO_RETRY_BASE_MS: '20', ...env },
+    env: { PATH: process.env['PATH'], FLOYO_ENV_FILE: '/dev/null', ...DEFAULTS, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: folder,
   });
@@ -112,9 +119,26 @@ export function startFloyo(args: readonly string[], env: Readonly<Record<string,
   };
 }
 
-/** Runs `floyo …` to its end. */
-export function floyo(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Outcome> {
-  return startFloyo(args, env).done;
+/** Runs `floyo …` to its end, in this process; it logs nothing. */
+export async function floyo(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Outcome> {
+  const printed = { stdout: '', stderr: '' };
+  const into = (name: keyof typeof printed) =>
+    new Writable({
+      decodeStrings: false,
+      write(text: string, _encoding, done) {
+        printed[name] += text;
+        done();
+      },
+    });
+  const code = await runCli(args, {
+    env: { FLOYO_LOG_LEVEL: 'silent', ...DEFAULTS, ...env },
+    streams: { stdout: into('stdout'), stderr: into('stderr') },
+    signal: new AbortController().signal,
+  });
+  return { code, signal: null, ...printed };
 }
 
 /** Runs it with --json and gives the document of standard output. */
@@ -123,7 +147,7 @@ export async function floyoJson<T = RunDocument>(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<Outcome & { document: T }> {
-  const outcome = await floyo([...args, '--json'], { FLOYO_LOG_LEVEL: 'warn', ...env });
+  const outcome = await floyo([...args, '--json'], env);
   return { ...outcome, document: JSON.parse(outcome.stdout) as T };
 }
 

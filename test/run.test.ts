@@ -1,7 +1,8 @@
-/** A run as a person meets it: in processes of its own, on the sandbox and a real Postgres, killed and disturbed. */
+/** A run as a person meets it: on the sandbox and a real Postgres, run twice, killed and disturbed. */
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
+import type { RunDocument } from '@floyo/pipeline/run';
 import { type Sandbox, startSandbox } from '@floyo/sandbox';
 import { createTestDatabase } from '@floyo/shared/testing/database';
 
@@ -9,7 +10,6 @@ import {
   covered,
   coveredAtLeast,
   digestTables,
-  floyo,
   floyoJson,
   listen,
   lockHeld,
@@ -59,9 +59,10 @@ afterEach(() => database.drop());
 
 describe('a run', () => {
   it('I1: run twice, the second changes nothing', { timeout: 60_000 }, async () => {
-    const first = await floyoJson(['run'], env);
-    expect(first.document.status).toBe('succeeded');
-    const agents = [...new Set(first.document.agents.map(({ agent }) => agent))];
+    const { code, stdout } = await startFloyo(['run', '--json'], env).done;
+    const first = JSON.parse(stdout) as RunDocument;
+    expect([code, first.status]).toEqual([0, 'succeeded']);
+    const agents = [...new Set(first.agents.map(({ agent }) => agent))];
     expect(agents, 'every source in order, then the metrics').toEqual([
       'fx',
       'etl-meta',
@@ -71,7 +72,7 @@ describe('a run', () => {
       'analytics',
       'metrics',
     ]);
-    expect(first.document.agents.filter(({ agent }) => agent === 'etl-meta')).toHaveLength(3);
+    expect(first.agents.filter(({ agent }) => agent === 'etl-meta')).toHaveLength(3);
     expect(await digestTables(database.url)).toEqual(expected);
     const second = await floyoJson(['run'], env);
     expect(second.document).toMatchObject({ status: 'succeeded', kind: 'manual', skipped_because: null });
@@ -234,11 +235,12 @@ describe('a run', () => {
       (env[name] ?? '').split(','),
     );
     expect(secrets.every((secret) => secret.length > 5)).toBe(true);
-    const run = await floyo(['run', '--json'], {
+    const run = await startFloyo(['run', '--json'], {
       ...env,
       FLOYO_LOG_LEVEL: 'debug',
       ALERT_WEBHOOK_URL: `${hook.url}/s3cret-path`,
-    });
+    }).done;
+    expect(run.stderr, 'the log').toContain('"level":');
     hook.server.close();
     const ledger = await query(database.url, async ({ db }) => {
       const { rows } =

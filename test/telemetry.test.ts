@@ -1,4 +1,4 @@
-/** A run tells PostHog about itself: in processes of its own, with a place for events that works, fails or hangs. */
+/** A run tells PostHog about itself: with a place for events that works, fails or hangs. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type Sandbox, startSandbox } from '@floyo/sandbox';

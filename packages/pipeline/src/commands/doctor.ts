@@ -16,7 +16,7 @@ import { createRedactor } from '@floyo/shared/redact';
 import { createSecretStore } from '@floyo/shared/secret-store';
 
 import { print, type World } from '../app.ts';
-import { formatTable, paint } from '../print/style.ts';
+import { formatTable, paint, type Terminal } from '../print/style.ts';
 import { clockOf } from '../run.ts';
 import { type ConfiguredSource, inspectSettings, type PipelineConfig, readSecrets } from '../sources.ts';
 
@@ -257,7 +257,7 @@ function createIo(world: World, config: PipelineConfig): Io {
   };
 }
 
-function format(findings: readonly Finding[], stdout: NodeJS.WriteStream): string {
+function format(findings: readonly Finding[], stdout: Terminal): string {
   const marks = {
     ok: paint('green', '✓', stdout),
     warning: paint('yellow', '!', stdout),

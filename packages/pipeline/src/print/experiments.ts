@@ -3,10 +3,10 @@ import type { ExperimentReport, VariantResult } from '@floyo/metrics';
 import { ALPHA } from '@floyo/metrics/experiments/verdict';
 import { addDays } from '@floyo/shared/window';
 
-import { formatCount, formatTable, paint } from './style.ts';
+import { formatCount, formatTable, paint, type Terminal } from './style.ts';
 
 /** One experiment: its head, a table of its variants, a sentence. */
-export function formatExperiment(experiment: ExperimentReport, stdout: NodeJS.WriteStream): string {
+export function formatExperiment(experiment: ExperimentReport, stdout: Terminal): string {
   const { results } = experiment;
   const [any] = results;
   const head = `${paint('bold', experiment.key, stdout)}  ${any?.status ?? 'running'}, since ${experiment.started_at.slice(0, 10)}, ${experiment.owner} decides`;

@@ -7,11 +7,11 @@ import type { ProgressEvent } from '@floyo/shared/runner';
 import { addDays, isDay } from '@floyo/shared/window';
 
 import type { RunDocument, RunWatcher } from '../run.ts';
-import { formatCount, formatDuration, formatTable, paint } from './style.ts';
+import { formatCount, formatDuration, formatTable, paint, type Terminal } from './style.ts';
 
 export interface Streams {
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  readonly stdout: Terminal;
+  readonly stderr: Terminal;
 }
 
 /** A terminal's line is repainted at most so often. */
@@ -68,7 +68,7 @@ function fit(text: string, columns: number | undefined): string {
   return columns !== undefined && text.length >= columns ? `${text.slice(0, columns - 2)}…` : text;
 }
 
-function describeResult(result: AgentResult, stream: NodeJS.WriteStream): string {
+function describeResult(result: AgentResult, stream: Terminal): string {
   const where = [result.agent, result.account_id].filter(Boolean).join(' ');
   const facts = [
     result.rows_read > 0 ? `${formatCount(result.rows_read)} rows read` : '',
@@ -84,7 +84,7 @@ function describeResult(result: AgentResult, stream: NodeJS.WriteStream): string
   return `${markOf(result.status, stream)} ${where}  ${facts.join(', ')}${error}`;
 }
 
-function markOf(status: AgentResult['status'], stream: NodeJS.WriteStream): string {
+function markOf(status: AgentResult['status'], stream: Terminal): string {
   if (status === 'succeeded') return paint('green', '✓', stream);
   return status === 'failed' ? paint('red', '✗', stream) : paint('yellow', '…', stream);
 }

@@ -1,6 +1,6 @@
 /** What people see of `floyo status`. */
 import type { Failure, SourceStatus } from '../freshness.ts';
-import { formatCount, formatDuration, formatTable, paint } from './style.ts';
+import { formatCount, formatDuration, formatTable, paint, type Terminal } from './style.ts';
 
 /** Failures shown one by one. */
 const FAILURES_SHOWN = 10;
@@ -24,7 +24,7 @@ export interface Status {
   readonly warnings: readonly string[];
 }
 
-export function formatStatus(status: Status, stdout: NodeJS.WriteStream): string {
+export function formatStatus(status: Status, stdout: Terminal): string {
   const sources = status.sources.map((source) => [
     source.source,
     source.account_id,
@@ -58,7 +58,7 @@ export function formatStatus(status: Status, stdout: NodeJS.WriteStream): string
   ].join('\n');
 }
 
-function formatFailures(failures: readonly Failure[], stdout: NodeJS.WriteStream): string[] {
+function formatFailures(failures: readonly Failure[], stdout: Terminal): string[] {
   if (failures.length === 0) return [];
   const more = failures.length - FAILURES_SHOWN;
   return [

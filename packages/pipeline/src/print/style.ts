@@ -3,10 +3,13 @@ import { styleText } from 'node:util';
 
 import Table from 'cli-table3';
 
+/** Where text goes: standard output or error, or a stream that is no terminal. */
+export type Terminal = NodeJS.WritableStream & Partial<Pick<NodeJS.WriteStream, 'isTTY' | 'columns'>>;
+
 type Color = 'green' | 'red' | 'yellow' | 'dim' | 'bold' | 'cyan';
 
 /** Colours a text when `stream` shows colours. */
-export function paint(color: Color, text: string, stream: NodeJS.WriteStream): string {
+export function paint(color: Color, text: string, stream: Terminal): string {
   return styleText(color, text, { stream });
 }
 
