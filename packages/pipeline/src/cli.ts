@@ -51,7 +51,9 @@ function createProgram(action: Action, doctor: () => Promise<void>, { streams }:
   const program = new Command('floyo')
     // A subcommand may have options of its parent's names (metrics, metrics show).
     .enablePositionalOptions()
-    .description("Floyo's data pipeline: ad spend, orders and rates into Postgres, daily metrics out of it.")
+    .description(
+      "Floyo's data pipeline: spend, orders, billing and events into Postgres, daily metrics out of it.",
+    )
     .configureOutput({ writeOut: (text) => streams.stdout.write(text), writeErr: () => undefined })
     .showHelpAfterError(false)
     .exitOverride();

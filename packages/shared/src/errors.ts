@@ -166,8 +166,7 @@ const REFUSED_BY_DATABASE: readonly (readonly [
     {
       type: 'load',
       retryable: true,
-      advice:
-        'The database ended a statement that took too long for it: raise or lift the statement_timeout of the role.',
+      advice: 'Somebody, or a limit of the database, cancelled the statement: the next run does it again.',
     },
   ],
 ];

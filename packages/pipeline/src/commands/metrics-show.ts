@@ -9,7 +9,7 @@ import { addDays, type Day, dayOf } from '@floyo/shared/window';
 
 import { type App, openAppDatabase, print } from '../app.ts';
 import { daysOption } from '../option-values.ts';
-import { formatMetric, sparkline } from '../print/metric-values.ts';
+import { formatMarked, LEGEND, sparkline } from '../print/metric-values.ts';
 import { formatTable, paint } from '../print/style.ts';
 import { clockOf } from '../run.ts';
 
@@ -142,8 +142,6 @@ function describeComplete(share: number | null): string {
   return share === null ? '' : `about ${Math.round(share * 100)} % complete`;
 }
 
-const MARKS = { final: '', provisional: '~', incomplete: '…' } as const;
-
 interface Shown {
   readonly grain: ShowOptions['grain'];
   readonly today: Day;
@@ -152,7 +150,7 @@ interface Shown {
 function format({ streams }: App, periods: readonly Period[], shown: Shown): string {
   if (periods.length === 0) return 'No values: run `pnpm floyo metrics` first, or ask for other days.';
   const series = [...Map.groupBy(periods, ({ metric, source }) => nameOf(metric, source))];
-  const legend = paint('dim', '~ provisional, … incomplete, – no value', streams.stdout);
+  const legend = paint('dim', LEGEND, streams.stdout);
   const table = series.length <= WIDE ? byPeriod(series, shown) : byMetric(series, shown);
   return `${table}\n${legend}`;
 }
@@ -190,9 +188,7 @@ function byPeriod(series: Series, shown: Shown): string {
     const known = cells.find((cell) => cell !== undefined);
     return [
       known ? labelOf(known, shown) : start,
-      ...cells.map((cell) =>
-        cell ? `${formatMetric(cell.value, cell.unit)} ${MARKS[cell.status]}`.trim() : '',
-      ),
+      ...cells.map((cell) => (cell ? formatMarked(cell.value, cell.unit, cell.status) : '')),
       complete.join(', '),
     ];
   });
@@ -210,7 +206,7 @@ function byMetric(series: Series, shown: Shown): string {
     return [
       name,
       sparkline(periods.map(({ value }) => value)),
-      last ? `${formatMetric(last.value, last.unit)} ${MARKS[last.status]}`.trim() : '',
+      last ? formatMarked(last.value, last.unit, last.status) : '',
       last ? labelOf(last, shown) : '',
       describeComplete(last?.complete ?? null),
     ];
