@@ -130,6 +130,23 @@ test('a page that is cut off without a sign shows as a drift from the totals', a
   expect(await readSpend(other.url)).toEqual(await readSpend(database.url));
 });
 
+test('an empty list in place of the ads fails the window and keeps what is stored', async () => {
+  const before = await readSpend(other.url);
+  const stored = before.filter(
+    ({ account_id: account, date }) => account === US && date >= '2026-11-12' && date < '2026-11-15',
+  );
+  sandbox.faults.add({ vendor: 'meta', kind: 'no_rows', account: US });
+  const [result] = await backfill(other.url, '2026-11-12 2026-11-15', US);
+  expect(result).toMatchObject({
+    status: 'failed',
+    rows_deleted: 0,
+    error: { error_type: 'truncated', message: containing(`${stored.length} stored rows were kept`) },
+  });
+  expect(await readSpend(other.url)).toEqual(before);
+  const again = await backfill(other.url, '2026-11-12 2026-11-15', US);
+  expect(again).toMatchObject([{ status: 'succeeded', rows_unchanged: stored.length }]);
+});
+
 test('a field that Meta gives in no way fails the day and keeps what is stored', async () => {
   const before = await readSpend(other.url);
   const row = before.find(({ account_id: account, date }) => account === US && date === '2026-11-12');

@@ -23,6 +23,7 @@ export const faultKinds = [
   'wrong_version',
   'ignored_filter',
   'latency',
+  'no_rows',
   // Meta's, see README.md.
   'error',
   'usage',

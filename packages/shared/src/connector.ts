@@ -188,8 +188,9 @@ export interface Stream<Session extends Account, Raw> {
     readonly read: (session: Session, window: DayWindow, io: Io) => Promise<ReadonlyMap<Day, DayFigures>>;
   };
   /**
-   * The vendor's own totals of days that have ended, to compare with what is stored: `measures` are numeric columns of
-   * the parent table, or `rows` for their number. A day that the vendor leaves out has a total of 0.
+   * The vendor's own totals, to compare with what is stored of days that have ended, and to confirm that days without
+   * records are empty, today included: `measures` are numeric columns of the parent table, or `rows` for their number. A
+   * day that the vendor leaves out has a total of 0.
    */
   readonly totals?: {
     readonly measures: readonly string[];

@@ -6,7 +6,9 @@ import { retryConflicts } from './apply-loader.ts';
 import type { Account, AnyConnector, AnyStream, Io } from './connector.ts';
 import { writeCoverage } from './coverage.ts';
 import type { Database, Transaction } from './db.ts';
+import { readConfirmed } from './empty-window.ts';
 import { PipelineError } from './errors.ts';
+import { refuseForeignRows } from './foreign-rows.ts';
 import type { LoadCounts, Loader, RecordKey } from './load.ts';
 import { mapRecord } from './map-record.ts';
 import {
@@ -37,6 +39,7 @@ export interface WindowReader {
   /**
    * Reads whole days: afterwards the account's rows of these days are exactly the vendor's. Rows of rejects stay as they
    * were; with a reject whose id can't be told any row may be its own, so that none is deleted, and a warning says so.
+   * Days without any record empty what is stored only when that is confirmed (`empty-window.ts`).
    */
   readDays(window: DayWindow, timezone: string, alongside?: Alongside): Promise<void>;
   /** Reads what changed; `covers` are the days that are whole once this window is in. */
@@ -144,22 +147,6 @@ export function createWindowReader(options: {
     await loader.clear();
   }
 
-  /** Takes rows that another account holds out of the stage and sets them aside. */
-  async function refuseForeignRows(trx: Transaction<Database>): Promise<number> {
-    const foreign = await loader.takeForeignRows(trx, scope);
-    const rejects = foreign.map(({ externalId, row }): Reject => {
-      const date = dateOf(row);
-      return {
-        externalId,
-        ...(date === undefined ? {} : { date }),
-        reasons: [`${externalId} belongs to another account here; it is not taken over`],
-        payload: row,
-      };
-    });
-    await quarantine(trx, rejectKey, rejects, runId);
-    return rejects.length;
-  }
-
   async function commit(
     pages: ReadPages,
     window: DayWindow | InstantWindow,
@@ -173,7 +160,7 @@ export function createWindowReader(options: {
   ): Promise<void> {
     const { read, rejected, nameless } = pages;
     const loaded = await runWrite(async (trx) => {
-      const foreign = await refuseForeignRows(trx);
+      const foreign = await refuseForeignRows(trx, loader, { scope, rejectKey, runId });
       counts.rejected += foreign;
       // Of records that were asked for one by one a share says nothing: the same bad one would fail every sweep.
       const refusal =
@@ -211,10 +198,13 @@ export function createWindowReader(options: {
     const deletesIn = stream.parent.applyWith === undefined ? (work.replace ?? work.gone?.window) : undefined;
     if (nameless > 0 && deletesIn !== undefined) {
       const key = { source: connector.source, ...rejectKey };
-      const warning = keptWarning(key, { window: deletesIn, read, nameless });
-      run.warn(`${connector.agent} ${account.id}: ${warning.message}`);
-      await run.ledger.writeError({ agent: connector.agent, accountId: account.id }, warning);
+      await warn(keptWarning(key, { window: deletesIn, read, nameless }));
     }
+  }
+
+  async function warn(warning: PipelineError): Promise<void> {
+    run.warn(`${connector.agent} ${account.id}: ${warning.message}`);
+    await run.ledger.writeError({ agent: connector.agent, accountId: account.id }, warning);
   }
 
   function addCounts(loaded: LoadCounts): void {
@@ -249,8 +239,11 @@ export function createWindowReader(options: {
   return {
     async readDays(window, timezone, alongside) {
       const readAt = run.now().toString();
-      const pages = await readPages(stream.readDays(account, window, io), window, window);
+      const read = () => readPages(stream.readDays(account, window, io), window, window);
+      const days = { connector, stream, account, window };
+      const { pages, warning } = await readConfirmed(days, { db: run.session.db, io, read });
       await commit(pages, window, { replace: window, covers: { window, timezone }, readAt, alongside });
+      if (warning !== undefined) await warn(warning);
     },
     async readChanges(window, { covers, alongside }) {
       if (stream.changes === undefined) throw new TypeError(`${stream.name} tells no changes`);
@@ -291,18 +284,12 @@ export function createWindowReader(options: {
       counts.rejected += still.length;
       await runWrite(async (trx) => {
         await quarantine(trx, rejectKey, still, runId);
-        counts.rejected += await refuseForeignRows(trx);
+        counts.rejected += await refuseForeignRows(trx, loader, { scope, rejectKey, runId });
         await resolveReplayed(trx, rejectKey, { runId, ids: mappedIds });
         addCounts(await loader.apply(trx, { scope, runId }));
       });
     },
   };
-}
-
-function dateOf(row: unknown): string | undefined {
-  return row !== null && typeof row === 'object' && 'date' in row && typeof row.date === 'string'
-    ? row.date
-    : undefined;
 }
 
 /** A record that came but was rejected exists at the vendor. */

@@ -234,6 +234,14 @@ test('records can be spoilt and an ad can vanish', async () => {
   expect(after.rows).toEqual(before.rows.filter((row) => row.ad_id !== adId));
 });
 
+test('rows of ads can be none at all, those of the account stay', async () => {
+  sandbox.faults.add({ vendor: 'meta', kind: 'no_rows' });
+  const ofAccount = await askMeta(sandbox, insights, { time_range: range, fields: 'spend' });
+  expect(ofAccount.body.data).toHaveLength(1);
+  expect(await askMeta(sandbox, insights, daily)).toMatchObject({ status: 200, body: { data: [] } });
+  expect((await askMeta(sandbox, insights, daily)).body.data).toHaveLength(25);
+});
+
 test('the token can lack its scope', async () => {
   sandbox.faults.add({ vendor: 'meta', kind: 'missing_scope', times: -1 });
   expect((await askMeta(sandbox, insights, daily)).body.error?.code).toBe(200);

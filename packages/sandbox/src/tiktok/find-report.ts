@@ -27,7 +27,9 @@ export function findReport(
   const account = query.advertiserIds[0];
   const isFilterIgnored = context.faults.take('tiktok', 'ignored_filter', { account, path }) !== undefined;
   const asked = isFilterIgnored ? { ...query, filters: [] } : query;
-  if (query.isReservation) return { rows: [], isTruncated: false };
+  const hasNone =
+    query.level === 'AUCTION_AD' && context.faults.take('tiktok', 'no_rows', { account, path }) !== undefined;
+  if (query.isReservation || hasNone) return { rows: [], isTruncated: false };
 
   let isTruncated = false;
   const found = accounts.flatMap((one) => {

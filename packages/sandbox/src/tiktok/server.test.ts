@@ -164,6 +164,19 @@ test('the cap on ads shows in a header alone', async () => {
   expect(cut.body.data.list?.length ?? 0).toBeLessThan(whole.body.data.list?.length ?? 0);
 });
 
+test('rows of ads can be none at all, those of the advertiser stay', async () => {
+  sandbox.faults.add({ vendor: 'tiktok', kind: 'no_rows' });
+  const total = await askTikTok(sandbox, {
+    ...month,
+    data_level: 'AUCTION_ADVERTISER',
+    dimensions: '["advertiser_id","stat_time_day"]',
+    filtering: '[]',
+  });
+  expect(total.body.data.list).toHaveLength(30);
+  expect((await askTikTok(sandbox, month)).body).toMatchObject({ code: 0, data: { list: [] } });
+  expect((await askTikTok(sandbox, month)).body.data.list).not.toEqual([]);
+});
+
 test('faults answer with the codes of the vendor', async () => {
   const codes = async (): Promise<number> => (await askTikTok(sandbox, month)).body.code;
   sandbox.faults.add({ vendor: 'tiktok', kind: 'throttle', account: advertiser });
