@@ -74,6 +74,49 @@ describe('where fewer sources are configured', () => {
   });
 });
 
+describe('where metrics assume something else', () => {
+  const metricsOf = (agents: readonly { agent: string; metadata: Readonly<Record<string, unknown>> }[]) =>
+    agents.find(({ agent }) => agent === 'metrics')?.metadata;
+  const describedMargin = () =>
+    query(database.url, async ({ db }) => {
+      const { rows } = await sql<{ margin: string }>`
+        select substring(description from 'gross margin of ([0-9.]+)') as margin from metric_definitions where name = 'ltv_to_cac'`.execute(
+        db,
+      );
+      return rows[0]?.margin;
+    });
+
+  it('it stays where it is not set, until a run of every source is without it', async () => {
+    const bare = withSources(env, 'META');
+    const decided = { ...bare, METRICS_GROSS_MARGIN: '0.7', METRICS_SIGNUP_EVENT: 'user_registered' };
+    await floyo(['run'], decided);
+    expect(await describedMargin()).toBe('0.7');
+    // Scheduled jobs migrate before they run.
+    await floyo(['migrate'], bare);
+    const again = await floyoJson(['run'], decided);
+    expect(metricsOf(again.document.agents)).toMatchObject({ days: 0 });
+    const laptop = await floyoJson(['metrics'], bare);
+    expect(laptop.document.warnings).toEqual([
+      'METRICS_SIGNUP_EVENT is not set here: it stays user_registered. METRICS_GROSS_MARGIN is not set here: it stays 0.7',
+    ]);
+    expect(metricsOf(laptop.document.agents)).toMatchObject({ days: 0 });
+    expect(await describedMargin()).toBe('0.7');
+    await floyo(['run'], bare);
+    expect(await describedMargin()).toBe('0.8');
+  });
+
+  it('a new meaning of a metric that a migration brings is computed for every day', async () => {
+    const few = withSources(env, 'META');
+    await floyo(['run'], few);
+    await query(database.url, ({ db }) =>
+      sql`update metric_definitions set version = version - 1 where name = 'ad_spend'`.execute(db),
+    );
+    await floyo(['migrate'], few);
+    const { document } = await floyoJson(['run'], few);
+    expect(metricsOf(document.agents)?.['days']).toBeGreaterThan(25);
+  });
+});
+
 describe('commands that only read', () => {
   const settings = () =>
     query(database.url, async ({ db }) => {

@@ -1,10 +1,14 @@
-/** What people may decide about metrics: which events count as what, and what a projection assumes. */
+/** What people decided about metrics in this environment, as far as they did. */
 import { z } from 'zod';
 
 import { defineConfig, splitList } from '@floyo/shared/config';
 
-import { PRODUCT_DEFAULTS, type ProductSettings } from './product/settings.ts';
+import type { Assumptions } from './assumptions.ts';
+import { PRODUCT_DEFAULTS } from './product/settings.ts';
 import { DEFAULT_GROSS_MARGIN } from './registry/subscriptions.ts';
+
+/** Those whose variables are set. */
+export type GivenAssumptions = Partial<Assumptions>;
 
 const eventName = z
   .string()
@@ -19,21 +23,21 @@ export const metricsConfig = defineConfig({
       example: PRODUCT_DEFAULTS.qualifyingEvents.join(','),
       schema: z
         .string()
-        .default(PRODUCT_DEFAULTS.qualifyingEvents.join(','))
         .transform(splitList)
         .refine((names) => names.some((name) => !name.startsWith('-')), {
           error: 'must name at least one event that is not left out',
-        }),
+        })
+        .optional(),
     },
     METRICS_SIGNUP_EVENT: {
       description: 'the event that makes a user signed up',
       example: PRODUCT_DEFAULTS.signupEvent,
-      schema: eventName.default(PRODUCT_DEFAULTS.signupEvent),
+      schema: eventName.optional(),
     },
     METRICS_ACTIVATION_EVENT: {
       description: 'the event that makes a user activated',
       example: PRODUCT_DEFAULTS.activationEvent,
-      schema: eventName.default(PRODUCT_DEFAULTS.activationEvent),
+      schema: eventName.optional(),
     },
     METRICS_GROSS_MARGIN: {
       description:
@@ -43,15 +47,13 @@ export const metricsConfig = defineConfig({
         .string()
         .regex(/^(0?\.\d{1,4}|1(\.0+)?)$/, { error: 'must be a share such as 0.8, over 0 and at most 1' })
         .refine((share) => Number(share) > 0, { error: 'must be over 0' })
-        .default(DEFAULT_GROSS_MARGIN),
+        .optional(),
     },
   },
-  build: (values): { readonly product: ProductSettings; readonly grossMargin: string } => ({
-    grossMargin: String(Number(values.METRICS_GROSS_MARGIN)),
-    product: {
-      qualifyingEvents: values.METRICS_QUALIFYING_EVENTS,
-      signupEvent: values.METRICS_SIGNUP_EVENT,
-      activationEvent: values.METRICS_ACTIVATION_EVENT,
-    },
+  build: (values): GivenAssumptions => ({
+    ...(values.METRICS_QUALIFYING_EVENTS && { qualifyingEvents: values.METRICS_QUALIFYING_EVENTS }),
+    ...(values.METRICS_SIGNUP_EVENT && { signupEvent: values.METRICS_SIGNUP_EVENT }),
+    ...(values.METRICS_ACTIVATION_EVENT && { activationEvent: values.METRICS_ACTIVATION_EVENT }),
+    ...(values.METRICS_GROSS_MARGIN && { grossMargin: String(Number(values.METRICS_GROSS_MARGIN)) }),
   }),
 });

@@ -59,9 +59,21 @@ export async function syncDefinitions(
   await sql`
     delete from public.metric_definitions d
     where not exists (select 1 from ${wanted} w where w = d)`.execute(trx);
+  await addDefinitions(trx, metrics);
+  return rows.map((row) => row.name);
+}
+
+/**
+ * Adds the definitions that metric_definitions lacks, and their columns to daily_metrics_wide. One that is of another
+ * version stays until the values are computed again: syncDefinitions has to find it.
+ */
+export async function addDefinitions(
+  trx: Transaction<Database>,
+  metrics: Readonly<Record<string, Metric>> = METRICS,
+): Promise<void> {
   await sql`
-    insert into public.metric_definitions select w.* from ${wanted} w
+    insert into public.metric_definitions
+    select w.* from jsonb_populate_recordset(null::public.metric_definitions, ${JSON.stringify(listDefinitions(metrics))}::jsonb) w
     where not exists (select 1 from public.metric_definitions d where d.name = w.name)`.execute(trx);
   await sql`select ops.refresh_daily_metrics_wide()`.execute(trx);
-  return rows.map((row) => row.name);
 }

@@ -6,6 +6,7 @@ import type { Database, Session, Transaction } from '@floyo/shared/db';
 import { createStage } from '@floyo/shared/stage';
 import { addDays, type Day, dayOf } from '@floyo/shared/window';
 
+import { readAssumptions } from './assumptions.ts';
 import { readFacts, stageMetrics } from './compute.ts';
 import { type Definition, listDefinitions } from './definitions.ts';
 import { listDaysToRead } from './due-days.ts';
@@ -16,7 +17,7 @@ import { deriveMetric, describeFormula, factsOf } from './formula.ts';
 import { refreshProductDays } from './product/days.ts';
 import { METRICS } from './registry.ts';
 import type { Metric } from './registry/define.ts';
-import { DEFAULT_GROSS_MARGIN, withGrossMargin } from './registry/subscriptions.ts';
+import { withGrossMargin } from './registry/subscriptions.ts';
 import type { Reporting } from './rezone.ts';
 import { findRowsBehind, type Loaded, type RowsBehind, type TopRow } from './rows-behind.ts';
 import { refreshSpans } from './subscriptions/refresh.ts';
@@ -114,15 +115,11 @@ export async function explainMetric(options: {
   readonly accounts: readonly NeededAccount[];
   readonly reporting: Reporting;
   readonly now: Temporal.Instant;
-  /** What ltv_to_cac assumes; 0.8 unless told. */
-  readonly grossMargin?: string;
 }): Promise<Explanation> {
   const { session, day, reporting } = options;
   const { name, source } = options.metric;
-  const metrics = withGrossMargin(
-    { [name]: options.metric.metric },
-    options.grossMargin ?? DEFAULT_GROSS_MARGIN,
-  );
+  const { grossMargin } = await readAssumptions(session.db);
+  const metrics = withGrossMargin({ [name]: options.metric.metric }, grossMargin);
   const metric = metrics[name] ?? options.metric.metric;
   const externalId = source === '' ? name : `${name}[source=${source}]`;
   const stage = await createStage(session, 'daily_metrics');

@@ -1,5 +1,6 @@
 /** The door of the package: what a pipeline needs to compute metrics and to document them. */
-export { listDefinitions, syncDefinitions } from './definitions.ts';
+export { type Assumptions, DEFAULT_ASSUMPTIONS, readAssumptions } from './assumptions.ts';
+export { addDefinitions, listDefinitions } from './definitions.ts';
 export type { NeededAccount } from './expected.ts';
 export { METRICS, type MetricName } from './registry.ts';
 export type { Metric } from './registry/define.ts';
@@ -7,9 +8,7 @@ export { runMetrics, type MetricsOptions, type MetricsRequest, type MetricsResul
 export type { ReadVersion } from './subscriptions/rezone.ts';
 export type { MetricsWarning } from './warnings.ts';
 export { CURVE_AGES, estimateCompleteness, readMaturityCurve } from './completeness.ts';
-export { DEFAULT_GROSS_MARGIN } from './registry/subscriptions.ts';
 export { explainMetric, type Explanation, parseMetricId } from './explain.ts';
-export { PRODUCT_DEFAULTS, type ProductSettings } from './product/settings.ts';
 export {
   createExperiment,
   type Experiment,

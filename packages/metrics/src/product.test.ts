@@ -2,8 +2,8 @@
 import { Temporal } from 'temporal-polyfill';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
+import { DEFAULT_ASSUMPTIONS, readAssumptions } from './assumptions.ts';
 import { explainMetric, parseMetricId } from './explain.ts';
-import { PRODUCT_DEFAULTS } from './product/settings.ts';
 import type { MetricsOptions } from './run.ts';
 import { createWorld, META, POSTHOG, type World } from './testing/world.ts';
 
@@ -204,14 +204,15 @@ test('other settings recompute what follows from them, and nothing else', async 
   await world.did('bob', 'user_registered', '2026-03-03');
   await run();
   expect(await world.value('dau', '2026-03-02')).toBe(1);
-  const product = { ...PRODUCT_DEFAULTS, signupEvent: 'user_registered', qualifyingEvents: ['*', '-page_*'] };
-  const { days } = await run({ product });
+  const assumptions = { signupEvent: 'user_registered', qualifyingEvents: ['*', '-page_*'] };
+  const { days } = await run({ assumptions });
   // 2 March and the 8 days that look back at it, and the day before, whose signup came back on it.
   expect(days).toBe(10);
   expect(await world.value('signups', '2026-03-01')).toBe(0);
   expect(await world.value('signups', '2026-03-03')).toBe(1);
   expect(await world.value('dau', '2026-03-02')).toBe(0);
-  expect(await run({ product })).toMatchObject({ days: 0 });
+  expect(await run({ assumptions })).toMatchObject({ days: 0 });
+  expect(await readAssumptions(world.db)).toEqual({ ...DEFAULT_ASSUMPTIONS, ...assumptions });
 });
 
 test('what retention took out stays as it was computed, in a full recompute too', async () => {

@@ -13,16 +13,17 @@ import { mergeStage } from '@floyo/shared/merge';
 import { createStage } from '@floyo/shared/stage';
 import { dayOf, type DayWindow } from '@floyo/shared/window';
 
+import { type Assumptions, DEFAULT_ASSUMPTIONS } from './assumptions.ts';
 import { checkRecentDays, type CheckResult, isCheckDue } from './check.ts';
 import { readFacts, recordMissingRates, stageMetrics } from './compute.ts';
 import { syncDefinitions } from './definitions.ts';
 import { findDueDays } from './due-days.ts';
 import type { NeededAccount } from './expected.ts';
 import { computeExperiments } from './experiments/results.ts';
-import { PRODUCT_DEFAULTS, type ProductSettings, syncProductSettings } from './product/settings.ts';
+import { syncProductSettings } from './product/settings.ts';
 import { METRICS } from './registry.ts';
 import type { Metric } from './registry/define.ts';
-import { DEFAULT_GROSS_MARGIN, withGrossMargin } from './registry/subscriptions.ts';
+import { withGrossMargin } from './registry/subscriptions.ts';
 import { recordRestatements } from './restatements.ts';
 import { recordRevisions } from './revisions.ts';
 import { type Reporting, rezone } from './rezone.ts';
@@ -64,10 +65,8 @@ export interface MetricsOptions extends MetricsRequest {
   readonly runId: string;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** Which events make a user active, signed up, activated; another answer than the last one recomputes what follows. */
-  readonly product?: ProductSettings;
-  /** The share of revenue left after what serving it costs, a decimal text, for projections; 0.8 unless told. */
-  readonly grossMargin?: string;
+  /** What is not told is the default. Another answer than the last one recomputes what follows from it. */
+  readonly assumptions?: Partial<Assumptions>;
   /** Reads Stripe's events in the ledger anew for another zone; without it a rezone knows the stored versions alone. */
   readonly readVersion?: ReadVersion;
   /** The metrics to compute; the registry unless told. */
@@ -105,7 +104,8 @@ const MOVED_LOGGED = 50;
  */
 export async function runMetrics(options: MetricsOptions): Promise<MetricsResult> {
   const { session, write, reporting, log, signal } = options;
-  const metrics = withGrossMargin(options.metrics ?? METRICS, options.grossMargin ?? DEFAULT_GROSS_MARGIN);
+  const assumptions = { ...DEFAULT_ASSUMPTIONS, ...options.assumptions };
+  const metrics = withGrossMargin(options.metrics ?? METRICS, assumptions.grossMargin);
   signal.throwIfAborted();
   const stage = await createStage(session, 'daily_metrics');
   const now = options.now.toString();
@@ -119,7 +119,7 @@ export async function runMetrics(options: MetricsOptions): Promise<MetricsResult
     await assertSettings(trx, reporting);
     await options.prepare?.(trx);
     const changed = await syncDefinitions(trx, metrics);
-    const isOther = await syncProductSettings(trx, options.product ?? PRODUCT_DEFAULTS);
+    const isOther = await syncProductSettings(trx, assumptions);
     const days = await findDueDays(trx, {
       ...expect,
       range: options.range,

@@ -1,7 +1,7 @@
 /** Opens the database that a command works on: the one of DATABASE_URL, or the embedded one, and checks what it is. */
 import { sql } from 'kysely';
 
-import { syncDefinitions } from '@floyo/metrics';
+import { addDefinitions } from '@floyo/metrics';
 import { connect, type Database as Tables, type Session, type Transaction } from '@floyo/shared/db';
 import { acquireEmbedded } from '@floyo/shared/embedded';
 import { ConfigError } from '@floyo/shared/errors';
@@ -70,7 +70,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   return { url, embedded, session, lockSession, warnings, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** Applies the migrations, the metric definitions and, the first time, the settings. */
+/** Applies the migrations, adds the metric definitions that are new and, the first time, the settings. */
 export async function migrateDatabase(
   url: string,
   session: Session,
@@ -78,7 +78,7 @@ export async function migrateDatabase(
   rezone = false,
 ): Promise<{ applied: string[] }> {
   const result = await migrate(url);
-  await session.db.transaction().execute((trx) => syncDefinitions(trx));
+  await session.db.transaction().execute((trx) => addDefinitions(trx));
   await insertSettings(session.db, settings);
   await compareSettings(session, settings, rezone);
   return result;

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { syncDefinitions } from '@floyo/metrics';
+import { addDefinitions } from '@floyo/metrics';
 import { connect, type Session } from '@floyo/shared/db';
 import { createTestDatabase, type TestDatabase } from '@floyo/shared/testing/database';
 
@@ -13,7 +13,7 @@ let session: Session;
 beforeAll(async () => {
   database = await createTestDatabase();
   session = await connect(database.url);
-  await session.db.transaction().execute((trx) => syncDefinitions(trx));
+  await session.db.transaction().execute((trx) => addDefinitions(trx));
 });
 afterAll(async () => {
   await session.end();

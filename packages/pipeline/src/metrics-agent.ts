@@ -1,19 +1,18 @@
 /** The metrics agent of a run: computes, and writes its result and warnings into the ledger. */
-import { type NeededAccount, runMetrics } from '@floyo/metrics';
+import { runMetrics } from '@floyo/metrics';
 import { LockLostError, PipelineError, toPipelineError } from '@floyo/shared/errors';
 import type { AgentResult } from '@floyo/shared/ledger';
 import type { RunContext } from '@floyo/shared/runner';
 
+import type { Basis } from './environment.ts';
 import { readVersion } from './read-version.ts';
 import type { RunRequest } from './run.ts';
-import type { Settings } from './sources.ts';
 
 /** The metrics agent: what is dirty or due, or what was asked for. */
 export async function computeMetrics(
   run: RunContext,
-  settings: Settings,
   request: RunRequest,
-  accounts: readonly NeededAccount[],
+  basis: Basis,
   warnings: string[],
 ): Promise<AgentResult> {
   const startedAt = new Date();
@@ -35,10 +34,8 @@ export async function computeMetrics(
     const outcome = await runMetrics({
       session: run.session,
       write: run.write,
-      accounts,
+      ...basis,
       reporting: run.reporting,
-      product: settings.product,
-      grossMargin: settings.grossMargin,
       readVersion,
       now: run.now(),
       runId: run.ledger.runId,

@@ -165,7 +165,7 @@ async function runRecorded(world: RunWorld, request: RunRequest, telemetry: Tele
     ...(request.deadline === undefined ? {} : { deadline: request.deadline }),
   };
   try {
-    const needed = await noteEnvironment(run, settings, request.whole === true);
+    const basis = await noteEnvironment(run, settings, request.whole === true);
     for (const source of request.sources) {
       world.watcher.sourceStarted(source.connector.source);
       const results = await runSource(run, source.connector, source.config, request.work);
@@ -174,7 +174,7 @@ async function runRecorded(world: RunWorld, request: RunRequest, telemetry: Tele
       world.watcher.sourceFinished(source.connector.source);
     }
     world.watcher.sourceStarted('metrics');
-    const metrics = await computeMetrics(run, settings, request, needed, warnings);
+    const metrics = await computeMetrics(run, request, basis, warnings);
     world.watcher.result(metrics);
     agents.push(metrics);
     world.watcher.sourceFinished('metrics');

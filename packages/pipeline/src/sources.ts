@@ -6,8 +6,7 @@ import { posthog } from '@floyo/etl-posthog';
 import type { PostHogConfig } from '@floyo/etl-posthog/config';
 import { shopify } from '@floyo/etl-shopify';
 import { tiktok } from '@floyo/etl-tiktok';
-import { DEFAULT_GROSS_MARGIN, PRODUCT_DEFAULTS, type ProductSettings } from '@floyo/metrics';
-import { metricsConfig } from '@floyo/metrics/config';
+import { type GivenAssumptions, metricsConfig } from '@floyo/metrics/config';
 import { type ConfigSection, type Env, secretValues } from '@floyo/shared/config';
 import type { AnyConnector, SourceName } from '@floyo/shared/connector';
 import { ConfigError, type ConfigProblem } from '@floyo/shared/errors';
@@ -31,12 +30,10 @@ export interface Settings {
   readonly sources: readonly ConfiguredSource[];
   /** Of FX_FIXED_RATES: units per EUR by currency, for currencies that the ECB lacks. */
   readonly fixedRates: Readonly<Record<string, string>>;
-  /** Which events make a user active, signed up, activated. */
-  readonly product: ProductSettings;
+  /** What METRICS_* say, as far as they are set. */
+  readonly assumptions: GivenAssumptions;
   /** Undefined where product events are not read. */
   readonly posthog: PostHogConfig | undefined;
-  /** What ltv_to_cac assumes. */
-  readonly grossMargin: string;
   /** Where runs and their errors are sent; undefined: nowhere. */
   readonly telemetry: TelemetryConfig | undefined;
 }
@@ -80,9 +77,8 @@ export function readSettings(env: Env): Settings {
     config,
     sources,
     fixedRates: fx.config.read(env).config?.fixedRates ?? {},
-    product: metricsConfig.read(env).config?.product ?? PRODUCT_DEFAULTS,
+    assumptions: metricsConfig.read(env).config ?? {},
     posthog: posthog.config.read(env).config,
-    grossMargin: metricsConfig.read(env).config?.grossMargin ?? DEFAULT_GROSS_MARGIN,
     telemetry: telemetryConfig.read(env).config,
   };
 }

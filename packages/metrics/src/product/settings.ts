@@ -1,7 +1,7 @@
 /** Which events make a user active, signed up and activated: kept in ops.product_settings, where SQL reads them. */
 import { sql } from 'kysely';
 
-import type { Database, Transaction } from '@floyo/shared/db';
+import type { Database, Session, Transaction } from '@floyo/shared/db';
 
 export interface ProductSettings {
   /** Names of events; `*` stands for any text, a leading `-` leaves out. */
@@ -51,6 +51,28 @@ export async function syncProductSettings(
   return rows.length > 0;
 }
 
+/** The stored settings; undefined where nothing was computed yet. */
+export async function readProductSettings(db: Session['db']): Promise<ProductSettings | undefined> {
+  const { rows } = await sql<{ qualifying: string[]; others: string[]; signup: string; activation: string }>`
+    select qualifying, not_qualifying as others, signup_event as signup, activation_event as activation
+    from ops.product_settings`.execute(db);
+  const [stored] = rows;
+  return (
+    stored && {
+      qualifyingEvents: [
+        ...stored.qualifying.map(toName),
+        ...stored.others.map((name) => `-${toName(name)}`),
+      ],
+      signupEvent: stored.signup,
+      activationEvent: stored.activation,
+    }
+  );
+}
+
 function toPattern(name: string): string {
   return name.replaceAll(/[\\%_]/g, String.raw`\$&`).replaceAll('*', '%');
+}
+
+function toName(pattern: string): string {
+  return pattern.replaceAll(/\\([\\%_])|%/g, (_, escaped: string | undefined) => escaped ?? '*');
 }

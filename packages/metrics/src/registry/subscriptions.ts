@@ -7,6 +7,9 @@ const PER_CUSTOMER = 'per customer and currency, the end of the day against the 
 /** The share of revenue that is left after what serving it costs, unless METRICS_GROSS_MARGIN says otherwise. */
 export const DEFAULT_GROSS_MARGIN = '0.8';
 
+/** A margin has at most four decimals. */
+const VERSIONS_A_MARGIN = 10_000;
+
 /** The projection for a gross margin (a decimal text between 0 and 1). Another margin is another meaning, hence the version. */
 function ltvToCac(grossMargin: string) {
   return {
@@ -14,7 +17,8 @@ function ltvToCac(grossMargin: string) {
     ...total,
     ...snapshot,
     unit: 'ratio',
-    version: grossMargin === DEFAULT_GROSS_MARGIN ? 1 : 1 + Math.round(Number(grossMargin) * 10_000),
+    version:
+      grossMargin === DEFAULT_GROSS_MARGIN ? 1 : 1 + Math.round(Number(grossMargin) * VERSIONS_A_MARGIN),
     label: 'Lifetime value per acquisition cost (projection)',
     description: `A projection, not a measurement. Lifetime value: arpa times an assumed gross margin of ${grossMargin} (METRICS_GROSS_MARGIN), divided by the share of customers lost in 30 days, pooled over the three stretches of 30 days that end with the day. Acquisition cost: ad spend of the 30 days per customer who subscribed for the first time in them. Null when nobody was lost, when there were fewer than 30 customers at the beginning of the 90 days, or when nobody began.`,
     direction: 'up',
@@ -26,6 +30,11 @@ function ltvToCac(grossMargin: string) {
       denominator: { times: ['ad_spend_30d'], per: ['new_subscribers_30d'] },
     },
   } as const satisfies Metric;
+}
+
+/** The gross margin that a stored version of ltv_to_cac was made for. */
+export function grossMarginOf(version: number): string {
+  return version === 1 ? DEFAULT_GROSS_MARGIN : String((version - 1) / VERSIONS_A_MARGIN);
 }
 
 /** The metrics with the projection made for this gross margin. */

@@ -116,7 +116,7 @@ test('lifetime value per acquisition cost: pooled churn, an assumed margin, and 
   expect(await world.value('ltv_to_cac', '2026-02-20')).toBeNull();
 
   // Another margin is another meaning: every day anew, and the description says it.
-  await run({ accounts, grossMargin: '0.4' });
+  await run({ accounts, assumptions: { grossMargin: '0.4' } });
   expect(await world.value('ltv_to_cac', day)).toBe(1.15);
   const { rows } = await world.query<{ description: string }>(
     `select description from metric_definitions where name = 'ltv_to_cac'`,

@@ -30,7 +30,6 @@ export async function whyCommand(app: App, name: string, day: string): Promise<n
     day,
     accounts: await neededAccounts(database.session.db, app.settings),
     reporting: app.settings.config.reporting,
-    grossMargin: app.settings.grossMargin,
     now: clockOf(app.settings.config.now)(),
   });
   print(app, explanation, format(app, explanation));
