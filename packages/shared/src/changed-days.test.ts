@@ -1,13 +1,14 @@
 /** Streams whose vendor tells what it has of each day: which days are read, and what that leaves. */
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 import type { AnyConnector, DayFigures } from './connector.ts';
-import { connect, type Session } from './db.ts';
+import type { Session } from './db.ts';
 import { WindowTooLargeError } from './errors.ts';
-import { createTestDatabase, type TestDatabase } from './testing/database.ts';
+import type { TestDatabase } from './testing/database.ts';
 import { runTestSource } from './testing/test-run.ts';
 import { type AdDay, createAdsSource, createWorld, type TestVendorWorld } from './testing/test-sources.ts';
+import { useDatabase } from './testing/use-database.ts';
 import { countDays, type DayWindow, listDays } from './window.ts';
 
 const NOW = '2026-11-21T09:00:00Z';
@@ -16,22 +17,10 @@ const DAYS = listDays({ from: '2026-11-18', to: '2026-11-22' });
 
 let database: TestDatabase;
 let session: Session;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  session = await connect(database.url);
-});
-
-afterAll(async () => {
-  await session.end();
-  await database.drop();
-});
-
-afterEach(async () => {
-  await sql`truncate spend, ops.runs, ops.coverage, ops.source_days, ops.errors, ops.agent_state cascade`.execute(
-    session.db,
-  );
-});
+useDatabase(
+  ['spend', 'ops.runs', 'ops.coverage', 'ops.source_days', 'ops.errors', 'ops.agent_state'],
+  (opened) => ({ database, session } = opened),
+);
 
 /** Ads of four days whose vendor tells the number of records and their spend of each. */
 function createSource(

@@ -1,22 +1,12 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { listOpenDays, writeCoverage } from './coverage.ts';
-import { connect, type Session } from './db.ts';
-import { createTestDatabase, type TestDatabase } from './testing/database.ts';
+import type { Session } from './db.ts';
+import { useDatabase } from './testing/use-database.ts';
 
-let database: TestDatabase;
 let session: Session;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  session = await connect(database.url);
-});
-
-afterAll(async () => {
-  await session.end();
-  await database.drop();
-});
+useDatabase([], (opened) => ({ session } = opened));
 
 const FIRST = '00000000-0000-0000-0000-000000000001';
 const SECOND = '00000000-0000-0000-0000-000000000002';

@@ -1,33 +1,21 @@
-import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import type { AnyConnector, AnyStream } from './connector.ts';
-import { connect, type Session } from './db.ts';
+import type { Session } from './db.ts';
 import { PipelineError, WindowTooLargeError } from './errors.ts';
-import { createTestDatabase, type TestDatabase } from './testing/database.ts';
+import type { TestDatabase } from './testing/database.ts';
 import { containing } from './testing/matchers.ts';
 import { runTestSource } from './testing/test-run.ts';
 import { type AdDay, createAdsSource, createWorld, type TestVendorWorld } from './testing/test-sources.ts';
+import { useDatabase } from './testing/use-database.ts';
 import { type DayWindow, listDays } from './window.ts';
 
 let database: TestDatabase;
 let session: Session;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  session = await connect(database.url);
-});
-
-afterAll(async () => {
-  await session.end();
-  await database.drop();
-});
-
-afterEach(async () => {
-  await sql`truncate spend, ops.runs, ops.coverage, ops.errors, ops.agent_state, ops.rejected_records cascade`.execute(
-    session.db,
-  );
-});
+useDatabase(
+  ['spend', 'ops.runs', 'ops.coverage', 'ops.errors', 'ops.agent_state', 'ops.rejected_records'],
+  (opened) => ({ database, session } = opened),
+);
 
 const DAYS = listDays({ from: '2026-11-18', to: '2026-11-22' });
 const ads = (): AdDay[] => DAYS.map((day) => ({ ad: '1', day, spend: '100' }));

@@ -1,12 +1,12 @@
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import type { AnyStream, LoadRows } from './connector.ts';
 import { connect, type Database, type Session, type Transaction } from './db.ts';
 import { createLoader, type LoadCounts, type Loader, type RecordKey } from './load.ts';
 import { mergeStage } from './merge.ts';
 import { createStage } from './stage.ts';
-import { createTestDatabase, type TestDatabase } from './testing/database.ts';
+import type { TestDatabase } from './testing/database.ts';
 import {
   createAdsSource,
   createOrdersSource,
@@ -14,24 +14,12 @@ import {
   streamOf,
   type TestOrder,
 } from './testing/test-sources.ts';
+import { useDatabase } from './testing/use-database.ts';
 import { addDays, type DayWindow, listDays } from './window.ts';
 
 let database: TestDatabase;
 let session: Session;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  session = await connect(database.url);
-});
-
-afterAll(async () => {
-  await session.end();
-  await database.drop();
-});
-
-afterEach(async () => {
-  await sql`truncate spend, orders, order_items, refunds`.execute(session.db);
-});
+useDatabase(['spend', 'orders', 'order_items', 'refunds'], (opened) => ({ database, session } = opened));
 
 const ads = streamOf(createAdsSource(createWorld({})));
 const orders = streamOf(createOrdersSource(createWorld({})));

@@ -2,26 +2,18 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 import { sql } from 'kysely';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
-import { connect, type Session } from './db.ts';
+import type { Session } from './db.ts';
 import { runSource } from './runner.ts';
-import { createTestDatabase, type TestDatabase } from './testing/database.ts';
+import type { TestDatabase } from './testing/database.ts';
 import { startTestRun } from './testing/test-run.ts';
 import { createAdsSource, createWorld, streamOf } from './testing/test-sources.ts';
+import { useDatabase } from './testing/use-database.ts';
 
 let database: TestDatabase;
 let session: Session;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  session = await connect(database.url);
-});
-
-afterAll(async () => {
-  await session.end();
-  await database.drop();
-});
+useDatabase([], (opened) => ({ database, session } = opened));
 
 function isCallable(value: unknown): value is () => void {
   return typeof value === 'function';

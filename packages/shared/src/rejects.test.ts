@@ -1,8 +1,7 @@
-import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
-import { connect, type Session } from './db.ts';
-import { createTestDatabase, type TestDatabase } from './testing/database.ts';
+import type { Session } from './db.ts';
+import type { TestDatabase } from './testing/database.ts';
 import { runTestSource } from './testing/test-run.ts';
 import {
   type AdDay,
@@ -11,25 +10,24 @@ import {
   createWorld,
   type TestOrder,
 } from './testing/test-sources.ts';
+import { useDatabase } from './testing/use-database.ts';
 
 let database: TestDatabase;
 let session: Session;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  session = await connect(database.url);
-});
-
-afterAll(async () => {
-  await session.end();
-  await database.drop();
-});
-
-afterEach(async () => {
-  await sql`truncate spend, orders, order_items, refunds, ops.runs, ops.coverage, ops.errors, ops.agent_state, ops.rejected_records cascade`.execute(
-    session.db,
-  );
-});
+useDatabase(
+  [
+    'spend',
+    'orders',
+    'order_items',
+    'refunds',
+    'ops.runs',
+    'ops.coverage',
+    'ops.errors',
+    'ops.agent_state',
+    'ops.rejected_records',
+  ],
+  (opened) => ({ database, session } = opened),
+);
 
 const run = async (
   connector: Parameters<typeof runTestSource>[1],

@@ -1,25 +1,17 @@
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 
-import { connect, type Session } from './db.ts';
+import type { Session } from './db.ts';
 import { PipelineError } from './errors.ts';
-import { createTestDatabase, type TestDatabase } from './testing/database.ts';
+import type { TestDatabase } from './testing/database.ts';
 import { runTestSource } from './testing/test-run.ts';
 import { createOrdersSource, createWorld, type PageEvent, type TestOrder } from './testing/test-sources.ts';
+import { useDatabase } from './testing/use-database.ts';
 import { listDays } from './window.ts';
 
 let database: TestDatabase;
 let session: Session;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  session = await connect(database.url);
-});
-
-afterAll(async () => {
-  await session.end();
-  await database.drop();
-});
+useDatabase([], (opened) => ({ database, session } = opened));
 
 const TABLES = ['orders', 'order_items', 'refunds'] as const;
 const clear = () =>

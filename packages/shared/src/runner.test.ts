@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
 import { connect, type Session } from './db.ts';
@@ -12,7 +12,7 @@ import {
 } from './errors.ts';
 import { acquireLock } from './lock.ts';
 import { runSource } from './runner.ts';
-import { createTestDatabase, type TestDatabase } from './testing/database.ts';
+import type { TestDatabase } from './testing/database.ts';
 import { runTestSource, startTestRun } from './testing/test-run.ts';
 import {
   type AdDay,
@@ -21,27 +21,24 @@ import {
   type PageEvent,
   streamOf,
 } from './testing/test-sources.ts';
+import { useDatabase } from './testing/use-database.ts';
 import { startTestVendor } from './testing/vendor.ts';
 import { addDays, listDays } from './window.ts';
 
 let database: TestDatabase;
 let session: Session;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  session = await connect(database.url);
-});
-
-afterAll(async () => {
-  await session.end();
-  await database.drop();
-});
-
-afterEach(async () => {
-  await sql`truncate spend, ops.runs, ops.coverage, ops.errors, ops.agent_state, ops.rejected_records, ops.agent_results cascade`.execute(
-    session.db,
-  );
-});
+useDatabase(
+  [
+    'spend',
+    'ops.runs',
+    'ops.coverage',
+    'ops.errors',
+    'ops.agent_state',
+    'ops.rejected_records',
+    'ops.agent_results',
+  ],
+  (opened) => ({ database, session } = opened),
+);
 
 const now = '2026-11-21T09:00:00Z';
 const later = '2026-11-21T15:00:00Z';

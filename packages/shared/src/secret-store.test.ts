@@ -1,21 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
-import { connect, type Session } from './db.ts';
+import type { Session } from './db.ts';
 import { createSecretStore } from './secret-store.ts';
-import { createTestDatabase, type TestDatabase } from './testing/database.ts';
+import { useDatabase } from './testing/use-database.ts';
 
-let database: TestDatabase;
 let session: Session;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  session = await connect(database.url);
-});
-
-afterAll(async () => {
-  await session.end();
-  await database.drop();
-});
+useDatabase([], (opened) => ({ session } = opened));
 
 const storeOf = (account: string) =>
   createSecretStore(session, (work) => session.db.transaction().execute(work), 'etl-shopify', account);

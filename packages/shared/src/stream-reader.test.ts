@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import type { AnyConnector, AnyStream } from './connector.ts';
-import { connect, type Session } from './db.ts';
+import type { Session } from './db.ts';
 import { AccountPausedError, PipelineError } from './errors.ts';
-import { createTestDatabase, type TestDatabase } from './testing/database.ts';
+import type { TestDatabase } from './testing/database.ts';
 import { containing } from './testing/matchers.ts';
 import { runTestSource } from './testing/test-run.ts';
 import {
@@ -14,26 +14,25 @@ import {
   createWorld,
   type TestOrder,
 } from './testing/test-sources.ts';
+import { useDatabase } from './testing/use-database.ts';
 import { listDays } from './window.ts';
 
 let database: TestDatabase;
 let session: Session;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  session = await connect(database.url);
-});
-
-afterAll(async () => {
-  await session.end();
-  await database.drop();
-});
-
-afterEach(async () => {
-  await sql`truncate spend, orders, order_items, refunds, ops.runs, ops.coverage, ops.errors, ops.agent_state, ops.rejected_records cascade`.execute(
-    session.db,
-  );
-});
+useDatabase(
+  [
+    'spend',
+    'orders',
+    'order_items',
+    'refunds',
+    'ops.runs',
+    'ops.coverage',
+    'ops.errors',
+    'ops.agent_state',
+    'ops.rejected_records',
+  ],
+  (opened) => ({ database, session } = opened),
+);
 
 const NOW = '2026-11-21T09:00:00Z';
 const with_ = (connector: AnyConnector, hooks: Partial<AnyStream>): AnyConnector => ({
