@@ -64,6 +64,16 @@ describe('wrong configuration', () => {
     expect(stderr).not.toContain('a-token-of-somebody');
   });
 
+  it.each([
+    ['postgresql://u:pa#ss@db.example.com:5432/x', '# %23'],
+    ['postgresql://u:[YOUR-PASSWORD]@db.example.com:5432/x', 'placeholder'],
+  ])('%s: says what is wrong with it, with nothing masked', async (url, told) => {
+    const { code, stderr } = await floyo(['status'], { DATABASE_URL: url });
+    expect(code).toBe(2);
+    expect(stderr).toContain(told);
+    expect(stderr).not.toContain('[redacted]');
+  });
+
   it('a database without the schema: exit 2 and what to run', async () => {
     const empty = await createTestDatabase({ empty: true });
     const { code, document } = await floyoJson<{ error: { code: string; problems: { message: string }[] } }>(

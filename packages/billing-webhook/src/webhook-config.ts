@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 import { type ConfigSection, defineConfig } from '@floyo/shared/config';
 import type { ConfigProblem } from '@floyo/shared/errors';
-import { httpUrl } from '@floyo/shared/schemas';
+import { databaseUrl, httpUrl } from '@floyo/shared/schemas';
 
 import { isLive, stripeKey, webhookSecrets } from './config.ts';
 import type { SupabaseAccess } from './store-supabase.ts';
@@ -49,12 +49,7 @@ export const webhookConfig: ConfigSection<WebhookConfig> = defineConfig({
     DATABASE_URL: {
       description: 'Postgres, direct or session-mode connection',
       secret: true,
-      schema: z
-        .string()
-        .refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), {
-          error: 'must look like postgresql://user:password@host:5432/database',
-        })
-        .optional(),
+      schema: databaseUrl.optional(),
     },
     STRIPE_SECRET_KEY: {
       description:

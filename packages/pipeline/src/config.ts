@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 import { defineConfig } from '@floyo/shared/config';
 import { floyoHome } from '@floyo/shared/paths';
-import { httpUrl } from '@floyo/shared/schemas';
+import { databaseUrl, httpUrl } from '@floyo/shared/schemas';
 import { isTimezone } from '@floyo/shared/window';
 
 const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
@@ -16,12 +16,7 @@ export const pipelineConfig = defineConfig({
       description: 'Postgres, direct or session-mode connection; unset: the embedded Postgres in .floyo/',
       secret: true,
       example: 'postgresql://postgres.<project>:<password>@<region>.pooler.supabase.com:5432/postgres',
-      schema: z
-        .string()
-        .refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), {
-          error: 'must look like postgresql://user:password@host:5432/database',
-        })
-        .optional(),
+      schema: databaseUrl.optional(),
     },
     REPORTING_TIMEZONE: {
       description: 'the time zone of business days, an IANA name',

@@ -53,3 +53,15 @@ export function idList(noun: string, prefix = ''): z.ZodType<string[], string | 
     return ids;
   });
 }
+
+/** A DATABASE_URL. The messages show no example: what stands where a password would is masked in all that is printed. */
+export const databaseUrl = z
+  .string()
+  .refine((text) => !text.includes('[YOUR-PASSWORD]'), {
+    error: "still has the placeholder of Supabase's dashboard where the password belongs",
+    abort: true,
+  })
+  .refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), {
+    error:
+      'is no URL of a Postgres: it begins with postgresql:// and has user, password, host, port and database; in the password / is written %2F, ? %3F, # %23, @ %40 and % %25',
+  });
