@@ -80,7 +80,7 @@ function pair(
     .filter(([, entries]) => entries.length !== shops.length)
     .map(([variable, entries]) => ({
       variable,
-      message: `has ${entries.length} entries for the ${shops.length} shops of SHOPIFY_SHOPS; it needs one for each, in the same order`,
+      message: `has ${entries.length} where SHOPIFY_SHOPS has ${shops.length}: it needs one for each shop, in the same order`,
     }));
   return problems.length > 0
     ? refuse(...problems)

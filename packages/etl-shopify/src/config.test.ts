@@ -101,7 +101,7 @@ describe('Shopify configuration', () => {
     [
       'too few tokens',
       { ...shops, SHOPIFY_ACCESS_TOKENS: 'a' },
-      ['SHOPIFY_ACCESS_TOKENS: has 1 entries for the 2 shops'],
+      ['SHOPIFY_ACCESS_TOKENS: has 1 where SHOPIFY_SHOPS has 2'],
     ],
     [
       'too many secrets, and no second id',

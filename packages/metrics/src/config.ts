@@ -45,7 +45,10 @@ export const metricsConfig = defineConfig({
       example: DEFAULT_GROSS_MARGIN,
       schema: z
         .string()
-        .regex(/^(0?\.\d{1,4}|1(\.0+)?)$/, { error: 'must be a share such as 0.8, over 0 and at most 1' })
+        .regex(/^(0?\.\d{1,4}|1(\.0+)?)$/, {
+          error: 'must be a share such as 0.8, over 0 and at most 1',
+          abort: true,
+        })
         .refine((share) => Number(share) > 0, { error: 'must be over 0' })
         .optional(),
     },
