@@ -122,6 +122,14 @@ describe('wrong configuration', () => {
     }
   });
 
+  it('a source that is not configured: the variables that it can not do without', async () => {
+    const { code, stderr } = await floyo(['run', '--only', 'meta'], {
+      DATABASE_URL: env['DATABASE_URL'] ?? '',
+    });
+    expect(code).toBe(2);
+    expect(stderr).toContain('meta is not configured: set META_ACCESS_TOKEN, META_AD_ACCOUNT_IDS\n');
+  });
+
   it('the help of etl names every source that there is', async () => {
     const { stdout } = await floyo(['etl', '--help'], {});
     const { document } = await floyoJson<{ error: { problems: { message: string }[] } }>(

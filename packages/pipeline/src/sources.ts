@@ -98,6 +98,14 @@ export function readSecrets(env: Env): string[] {
   );
 }
 
+/** The variables that a source can't do without. */
+function listRequired(name: string): string[] {
+  const connector = CONNECTORS.find(({ source }) => source === name);
+  return Object.entries(connector?.config.variables ?? {}).flatMap(([variable, { schema }]) =>
+    schema.safeParse(undefined).success ? [] : [variable],
+  );
+}
+
 /**
  * The configured sources among the named ones, in the run's order.
  * @throws ConfigError for a name that is no source, or one that is not configured.
@@ -112,13 +120,7 @@ export function pickSources(
     if (!known.includes(name as SourceName))
       return [{ variable: option, message: `${name} is no source; there are ${known.join(', ')}` }];
     if (settings.sources.some(({ connector }) => connector.source === name)) return [];
-    const connector = CONNECTORS.find(({ source }) => source === name);
-    return [
-      {
-        variable: option,
-        message: `${name} is not configured: set ${Object.keys(connector?.config.variables ?? {}).join(', ')}`,
-      },
-    ];
+    return [{ variable: option, message: `${name} is not configured: set ${listRequired(name).join(', ')}` }];
   });
   if (problems.length > 0) throw new ConfigError(problems, 'usage');
   return settings.sources.filter(({ connector }) => names.includes(connector.source));
