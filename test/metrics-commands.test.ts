@@ -219,7 +219,9 @@ describe('floyo why', () => {
     const { code, stderr } = await floyo(['why', 'cac[source=meta]', 'yesterday'], env);
     expect(code).toBe(2);
     expect(stderr).toContain('cac[source=meta] is no metric');
-    expect(stderr).toContain('yesterday is no day');
+    expect(stderr).toContain('yesterday: It must be a day that exists');
+    const early = await floyo(['why', 'orders', '0000-01-01'], env);
+    expect([early.code, early.stderr]).toEqual([2, expect.stringContaining('The first day is 1999-01-01')]);
   });
 });
 

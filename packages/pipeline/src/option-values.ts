@@ -9,11 +9,16 @@ const FIRST_DAY = '1999-01-01';
 /** The last day whose next one is a day of four digits, as every day here. */
 const LAST_DAY = '9999-12-30';
 
+/** What is wrong with a day, if anything. */
+export function dayProblem(text: string): string | undefined {
+  if (!isDay(text)) return 'It must be a day that exists, YYYY-MM-DD.';
+  return text < FIRST_DAY ? `The first day is ${FIRST_DAY}: there is no older rate.` : undefined;
+}
+
 /** `YYYY-MM-DD`. Throws InvalidArgumentError, as all of these do. */
 export function parseDay(text: string): string {
-  if (!isDay(text)) throw new InvalidArgumentError('It must be a day that exists, YYYY-MM-DD.');
-  if (text < FIRST_DAY)
-    throw new InvalidArgumentError(`The first day is ${FIRST_DAY}: there is no older rate.`);
+  const problem = dayProblem(text);
+  if (problem !== undefined) throw new InvalidArgumentError(problem);
   return text;
 }
 

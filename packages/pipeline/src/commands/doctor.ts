@@ -12,7 +12,7 @@ import { createSecretStore } from '@floyo/shared/secret-store';
 
 import { print, type World } from '../app.ts';
 import { broken, examineDatabase, fine } from '../examine-database.ts';
-import { formatTable, paint, type Terminal } from '../print/style.ts';
+import { countOf, formatTable, paint, type Terminal } from '../print/style.ts';
 import { clockOf } from '../run.ts';
 import { type ConfiguredSource, inspectSettings, type PipelineConfig, readSecrets } from '../sources.ts';
 
@@ -126,6 +126,6 @@ function format(findings: readonly Finding[], stdout: Terminal): string {
   return [
     formatTable(['', 'check', 'finding'], rows),
     '',
-    `${count('error')} errors, ${count('warning')} warnings, ${count('ok')} fine`,
+    `${countOf(count('error'), 'error')}, ${countOf(count('warning'), 'warning')}, ${count('ok')} fine`,
   ].join('\n');
 }

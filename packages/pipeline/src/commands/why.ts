@@ -1,16 +1,17 @@
 /** `floyo why <metric> <day>`: what a value is made of, what loaded it, and how it moved. */
 import { explainMetric, type Explanation, METRICS, parseMetricId } from '@floyo/metrics';
 import { ConfigError } from '@floyo/shared/errors';
-import { isDay } from '@floyo/shared/window';
 
 import { type App, openAppDatabase, print } from '../app.ts';
 import { neededAccounts } from '../needed-accounts.ts';
+import { dayProblem } from '../option-values.ts';
 import { formatMetric, shortDecimal } from '../print/metric-values.ts';
 import { formatCount, formatTable, paint } from '../print/style.ts';
 import { clockOf } from '../run.ts';
 
 export async function whyCommand(app: App, name: string, day: string): Promise<number> {
   const metric = parseMetricId(name);
+  const wrongDay = dayProblem(day);
   const problems = [
     ...(metric === undefined
       ? [
@@ -20,7 +21,7 @@ export async function whyCommand(app: App, name: string, day: string): Promise<n
           },
         ]
       : []),
-    ...(isDay(day) ? [] : [{ variable: 'day', message: `${day} is no day that exists, YYYY-MM-DD` }]),
+    ...(wrongDay === undefined ? [] : [{ variable: 'day', message: `${day}: ${wrongDay}` }]),
   ];
   if (metric === undefined || problems.length > 0) throw new ConfigError(problems, 'usage');
   await using database = await openAppDatabase(app);

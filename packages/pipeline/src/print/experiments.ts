@@ -3,7 +3,7 @@ import type { ExperimentReport, VariantResult } from '@floyo/metrics';
 import { ALPHA } from '@floyo/metrics/experiments/verdict';
 import { addDays } from '@floyo/shared/window';
 
-import { formatCount, formatTable, paint, type Terminal } from './style.ts';
+import { countOf, formatCount, formatTable, paint, type Terminal } from './style.ts';
 
 /** One experiment: its head, a table of its variants, a sentence. */
 export function formatExperiment(experiment: ExperimentReport, stdout: Terminal): string {
@@ -47,13 +47,7 @@ export function formatExperiment(experiment: ExperimentReport, stdout: Terminal)
     `→ ${describeExperiment(experiment)}`,
     ...(excluded === 0
       ? []
-      : [
-          paint(
-            'dim',
-            `${formatCount(excluded)} ${excluded === 1 ? 'user' : 'users'} saw more than one variant and count in none.`,
-            stdout,
-          ),
-        ]),
+      : [paint('dim', `${countOf(excluded, 'user')} saw more than one variant and count in none.`, stdout)]),
   ].join('\n');
 }
 
@@ -114,8 +108,7 @@ function whenItEnds({ ends_on, planned_end, planned_n, window_days }: Experiment
   if (ends_on !== null) return `No more users are taken in; it is decided when ${ends_on} is over.`;
   const day = planned_end === null ? undefined : addDays(planned_end, window_days);
   if (planned_n === null) return `It is decided when ${day ?? ''} is over.`;
-  const days = `${window_days} ${window_days === 1 ? 'day' : 'days'}`;
-  const full = `${formatCount(planned_n)} users are in${window_days === 0 ? '' : ` and ${days} for the last conversions have passed`}`;
+  const full = `${formatCount(planned_n)} users are in${window_days === 0 ? '' : ` and ${countOf(window_days, 'day')} for the last conversions have passed`}`;
   return `It is decided when ${full}${day === undefined ? '' : `, or when ${day} is over`}.`;
 }
 

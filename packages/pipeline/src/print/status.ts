@@ -1,6 +1,6 @@
 /** What people see of `floyo status`. */
 import type { Failure, SourceStatus } from '../freshness.ts';
-import { formatCount, formatDuration, formatTable, paint, type Terminal } from './style.ts';
+import { countOf, formatCount, formatDuration, formatTable, paint, type Terminal } from './style.ts';
 
 /** Failures shown one by one. */
 const FAILURES_SHOWN = 10;
@@ -44,7 +44,7 @@ export function formatStatus(status: Status, stdout: Terminal): string {
     status.lock
       ? `lock: held by a ${status.lock.holder ?? 'run'} since ${status.lock.since ?? '?'}`
       : 'lock: free',
-    `to compute: ${formatCount(status.dirty)} marks; set aside: ${formatCount(status.rejected)} records`,
+    `to compute: ${countOf(status.dirty, 'mark')}; set aside: ${countOf(status.rejected, 'record')}`,
     ...status.warnings.map((warning) => paint('yellow', `! ${warning}`, stdout)),
     '',
     sources.length === 0

@@ -53,6 +53,11 @@ export function formatCount(count: number): string {
   return WHOLE.format(count);
 }
 
+/** `1 record`, `1,234 records`. */
+export function countOf(count: number, noun: string): string {
+  return `${formatCount(count)} ${count === 1 ? noun : `${noun}s`}`;
+}
+
 /** 61500 as 1m 2s, 1234 as 1.2s. */
 export function formatDuration(ms: number): string {
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)}s`;
