@@ -87,9 +87,11 @@ create table ops.coverage (
   read_at timestamp with time zone not null,
   final_at timestamp with time zone not null,
   run_id uuid,
+  settings jsonb,
   constraint coverage_pkey PRIMARY KEY (source, account_id, stream, day)
 );
 comment on table ops.coverage is 'That day of that account and stream was read whole at read_at; a read at or after final_at (the day''s end plus the restatement window) is final.';
+comment on column ops.coverage.settings is 'The environment variables that the rows of the day were made with, and their values at that reading; null where the stream names none, or it was before this was remembered: that differs from nothing.';
 CREATE INDEX coverage_source_day_idx ON ops.coverage USING btree (source, day);
 alter table ops.coverage enable row level security;
 grant delete, insert, select, update on table ops.coverage to service_role;
@@ -933,7 +935,7 @@ create table public.subscriptions (
   run_id uuid,
   constraint subscriptions_external_id_date_key UNIQUE (external_id, date)
 ) with (fillfactor=80);
-comment on table public.subscriptions is 'A subscription''s newest version of a business day on which it changed; the latest row with date <= D is the state at the end of D. mrr: monthly value then in major units, 0 when it does not count, null when a price, discount or item (incomplete) is not known. stripe_event_id is null for a version read from the API at stripe_event_created.';
+comment on table public.subscriptions is 'A subscription''s newest version of a business day on which it changed; the latest row with date <= D is the state at the end of D. mrr: monthly value then in major units, 0 when it does not count, null when a price, discount or item (incomplete) is not known. stripe_event_id is null for a version read from the API at stripe_event_created; of a reconstructed row it is the event of the version that the row was taken from.';
 CREATE INDEX subscriptions_customer_id_idx ON public.subscriptions USING btree (customer_id);
 CREATE INDEX subscriptions_date_idx ON public.subscriptions USING btree (date);
 CREATE INDEX subscriptions_reconstructed ON public.subscriptions USING btree (external_id, date) WHERE reconstructed;
@@ -1577,50 +1579,99 @@ $function$;
 revoke all on function ops.ensure_event_partitions(from_day date, until_day date) from public;
 grant execute on function ops.ensure_event_partitions(from_day date, until_day date) to service_role;
 
-CREATE OR REPLACE FUNCTION ops.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid)
+CREATE OR REPLACE FUNCTION ops.events_since(of_account text, of_livemode boolean)
+ RETURNS date
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (select min(s.date) from public.subscriptions s
+    where s.account = of_account and s.livemode = of_livemode and not s.reconstructed and s.stripe_event_id is not null);
+end
+$function$;
+revoke all on function ops.events_since(of_account text, of_livemode boolean) from public;
+grant execute on function ops.events_since(of_account text, of_livemode boolean) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid, OUT written integer, OUT changed text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  first_day date := (select min(c.day) from ops.coverage c where c.source = 'stripe' and c.account_id = of_account and c.stream = 'events');
+  known_since date := ops.events_since(of_account, of_livemode);
+  o record;
+  has_end boolean;
+begin
+  written := 0;
+  changed := '{}';
+  for o in
+    with first as materialized (
+      select distinct on (s.external_id) s as known, s.external_id, s.date, s.status, s.stripe_event_id, s.ended_at,
+        coalesce(s.pause_behavior, 'keep_as_draft') <> 'keep_as_draft' as is_paused,
+        greatest(s.current_period_start, s.started_at, s.created_at) as period_start, greatest(s.started_at, s.created_at) as created_at
+      from public.subscriptions s
+      where s.account = of_account and s.livemode = of_livemode and not s.reconstructed
+      order by s.external_id, s.date
+    ), told as (
+      select f.external_id, e.external_id as event, e.type, k.same, k.began_at,
+        rank() over (partition by f.external_id order by e.event_created) as place
+      from first f
+      join public.billing_events e on e.account = of_account and ops.stripe_key(of_account, e.object_id) = f.external_id
+        and e.date = f.date and e.type like 'customer.subscription.%'
+      cross join lateral ops.kept_worth(e.payload) k
+    ), opened as (
+      select external_id, bool_and(same) as same, min(began_at) as began_at,
+        array_agg(event) filter (where place = 1) as events, bool_or(type = 'customer.subscription.created') as is_new
+      from told group by external_id
+    )
+    select f.*, coalesce(w.same, f.stripe_event_id is null) as same, w.events is not null as is_told, n.event, e.id as event_id,
+      greatest(w.began_at, f.created_at, case when w.began_at is null then f.period_start end) as began_at
+    from first f
+    left join opened w on w.external_id = f.external_id
+    left join lateral (select ops.first_of_second(w.events) as event where not w.same and not w.is_new) n on true
+    left join lateral (select b.payload ->> 'id' as id from public.billing_events b where b.external_id = n.event) e on true
+  loop
+    continue when ops.business_day(o.began_at) >= o.date;
+    if not o.same then
+      if o.event is not null and not ops.has_past(o.external_id, o.began_at, o.event_id) then changed := changed || o.event; end if;
+    elsif o.status in ('active', 'past_due', 'trialing') then
+      -- When a pause began a reading does not say; an event that leaves it unmentioned says that it was there before.
+      if o.is_told or not o.is_paused then
+        written := written + ops.take_past(o.known, o.began_at, 'active', (o.known).pause_behavior, 'api', known_since, in_run);
+      end if;
+    elsif o.status = 'canceled' and o.is_told then
+      -- Of days whose invoices were read those would tell.
+      if ops.business_day(o.began_at) < first_day then
+        written := written + ops.take_past(o.known, o.began_at, 'active', (o.known).pause_behavior, 'api', known_since, in_run);
+      end if;
+    elsif o.status = 'canceled' and ops.business_day(o.ended_at) between first_day and o.date - 1 then
+      has_end := ops.has_past(o.external_id, o.ended_at, null);
+      if ops.business_day(o.began_at) < ops.business_day(o.ended_at) then
+        written := written + ops.take_past(o.known, o.began_at, 'active', null, 'api', known_since, in_run);
+      end if;
+      if not has_end then
+        written := written + ops.put_past(o.known, o.ended_at, 'canceled', null, 'api', in_run);
+      end if;
+    end if;
+  end loop;
+end
+$function$;
+revoke all on function ops.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid, OUT written integer, OUT changed text[]) from public;
+grant execute on function ops.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid, OUT written integer, OUT changed text[]) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.extend_to_first_day(of_account text, of_livemode boolean, in_run uuid)
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  added integer;
-  more integer;
+  written integer;
   first_day date := (select min(c.day) from ops.coverage c where c.source = 'stripe' and c.account_id = of_account and c.stream = 'events');
 begin
   with first as materialized (
-    select distinct on (s.external_id) s as row, s.external_id, s.date, s.status, s.stripe_event_id, s.ended_at, s.pause_behavior,
-      greatest(s.current_period_start, s.started_at, s.created_at) as period_start, greatest(s.started_at, s.created_at) as created_at
-    from public.subscriptions s
-    where s.account = of_account and s.livemode = of_livemode and not s.reconstructed
-    order by s.external_id, s.date
-  ), opened as (
-    select f.external_id, bool_and(k.same) as same, min(k.began_at) as began_at
-    from first f
-    join public.billing_events e on e.account = of_account and ops.stripe_key(of_account, e.object_id) = f.external_id
-      and e.date = f.date and e.type like 'customer.subscription.%'
-    cross join lateral ops.kept_worth(e.payload) k
-    where f.stripe_event_id is not null
-    group by f.external_id
-  ), past as (
-    select f.row, f.external_id, greatest(o.began_at, f.created_at, case when o.began_at is null then f.period_start end) as began_at, f.date as until, 'active' as status
-    from first f left join opened o on o.external_id = f.external_id
-    where f.status in ('active', 'past_due', 'trialing') and coalesce(f.pause_behavior, 'keep_as_draft') = 'keep_as_draft'
-      and coalesce(o.same, f.stripe_event_id is null)
-    union all
-    select f.row, f.external_id, f.period_start, ops.business_day(f.ended_at), 'active' from first f
-    where f.status = 'canceled' and f.stripe_event_id is null and ops.business_day(f.ended_at) between first_day and f.date - 1
-    union all
-    select f.row, f.external_id, f.ended_at, f.date, 'canceled' from first f
-    where f.status = 'canceled' and f.stripe_event_id is null and ops.business_day(f.ended_at) between first_day and f.date - 1
-  )
-  select coalesce(sum(ops.put_past(p.row, p.began_at, p.status, in_run)), 0) into added
-  from past p
-  where ops.business_day(p.began_at) < p.until
-    and not exists (select 1 from public.subscriptions s where s.external_id = p.external_id and s.reconstructed
-      and s.date >= ops.business_day(p.began_at) - 1);
-
-  with first as materialized (
-    select distinct on (s.external_id) s as row, s.date, s.status, s.items, ops.business_day(greatest(s.started_at, s.created_at)) as created_on,
+    select distinct on (s.external_id) s as known, s.date, s.status, s.items, ops.business_day(greatest(s.started_at, s.created_at)) as created_on,
       greatest(s.started_at, s.created_at, coalesce(s.current_period_start, s.stripe_event_created)
         - make_interval(days => case s.interval when 'day' then s.interval_count when 'week' then 7 * s.interval_count else 0 end,
           months => case s.interval when 'month' then s.interval_count when 'year' then 12 * s.interval_count else 0 end)) as began_at
@@ -1628,15 +1679,15 @@ begin
     where s.account = of_account and s.livemode = of_livemode
     order by s.external_id, s.date
   )
-  select coalesce(sum(ops.put_past(f.row, f.began_at, 'active', in_run)), 0) into more
+  select coalesce(sum(ops.put_past(f.known, f.began_at, 'active', null, 'api', in_run)), 0) into written
   from first f
   where f.status in ('active', 'past_due', 'trialing') and f.items <> '[]' and f.created_on < first_day and f.date > first_day
     and ops.business_day(f.began_at) <= first_day;
-  return added + more;
+  return written;
 end
 $function$;
-revoke all on function ops.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid) from public;
-grant execute on function ops.extend_subscriptions(of_account text, of_livemode boolean, in_run uuid) to service_role;
+revoke all on function ops.extend_to_first_day(of_account text, of_livemode boolean, in_run uuid) from public;
+grant execute on function ops.extend_to_first_day(of_account text, of_livemode boolean, in_run uuid) to service_role;
 
 CREATE OR REPLACE FUNCTION ops.find_discount(discount jsonb, account text, livemode boolean)
  RETURNS jsonb
@@ -1701,6 +1752,37 @@ $function$;
 revoke all on function ops.find_price(price jsonb, account text, livemode boolean) from public;
 grant execute on function ops.find_price(price jsonb, account text, livemode boolean) to service_role;
 
+CREATE OR REPLACE FUNCTION ops.first_of_second(events text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if cardinality(events) = 1 then return events[1]; end if;
+  return (
+    with told as materialized (
+      select e.external_id, e.payload #> '{data,object}' as after, coalesce(nullif(e.payload #> '{data,previous_attributes}', 'null'), '{}') as before
+      from public.billing_events e where e.external_id = any (events)
+    )
+    select min(t.external_id) from told t
+    where not exists (select 1 from told o where o.external_id <> t.external_id
+      and ops.has_attributes(o.after, t.before) and not ops.has_attributes(t.after, o.before))
+    having count(*) = 1);
+end
+$function$;
+revoke all on function ops.first_of_second(events text[]) from public;
+grant execute on function ops.first_of_second(events text[]) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.first_status(status text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN CASE WHEN (status = ANY (ARRAY['past_due'::text, 'trialing'::text])) THEN 'active'::text ELSE status END;
+revoke all on function ops.first_status(status text) from public;
+grant execute on function ops.first_status(status text) to service_role;
+
 CREATE OR REPLACE FUNCTION ops.has_attributes(object jsonb, previous jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1714,6 +1796,22 @@ end
 $function$;
 revoke all on function ops.has_attributes(object jsonb, previous jsonb) from public;
 grant execute on function ops.has_attributes(object jsonb, previous jsonb) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.has_past(of_subscription text, began_at timestamp with time zone, event_id text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (
+    select from public.subscriptions s
+    where s.external_id = of_subscription and s.reconstructed and s.date >= ops.business_day(began_at) - 1
+      and (s.source = 'invoices' or s.stripe_event_id is not distinct from event_id));
+end
+$function$;
+revoke all on function ops.has_past(of_subscription text, began_at timestamp with time zone, event_id text) from public;
+grant execute on function ops.has_past(of_subscription text, began_at timestamp with time zone, event_id text) to service_role;
 
 CREATE OR REPLACE FUNCTION ops.is_counted_order(test boolean, financial_status text)
  RETURNS boolean
@@ -1847,10 +1945,11 @@ CREATE OR REPLACE FUNCTION ops.kept_worth(payload jsonb, OUT same boolean, OUT b
 AS $function$
 declare
   before jsonb := coalesce(payload #> '{data,previous_attributes}', '{}');
+  counted text[] := array['active', 'past_due', 'trialing'];
 begin
   same := payload ->> 'type' <> 'customer.subscription.created'
     and not before ?| array['plan', 'quantity', 'discount', 'discounts', 'pause_collection', 'trial_end', 'currency']
-    and coalesce(before ->> 'status', 'active') in ('active', 'past_due', 'trialing')
+    and (not before ? 'status' or (before ->> 'status' = any (counted) and payload #>> '{data,object,status}' = any (counted)))
     and (not before ? 'items' or ops.item_amounts(before -> 'items') is not distinct from ops.item_amounts(payload #> '{data,object,items}'));
   began_at := to_timestamp(coalesce(before ->> 'current_period_start', before #>> '{items,data,0,current_period_start}')::numeric);
 end
@@ -2280,7 +2379,43 @@ $function$;
 revoke all on function ops.order_versions(id text, event jsonb, at timestamp with time zone, rank bigint, deleted boolean, stored_event text, stored_at timestamp with time zone, stored_rank bigint, stored_deleted boolean) from public;
 grant execute on function ops.order_versions(id text, event jsonb, at timestamp with time zone, rank bigint, deleted boolean, stored_event text, stored_at timestamp with time zone, stored_rank bigint, stored_deleted boolean) to service_role;
 
-CREATE OR REPLACE FUNCTION ops.put_past(known public.subscriptions, began_at timestamp with time zone, new_status text, in_run uuid)
+CREATE OR REPLACE FUNCTION ops.put_before(of_account text, of_livemode boolean, versions jsonb, in_run uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  known_since date := ops.events_since(of_account, of_livemode);
+  written integer := 0;
+  told record;
+  past public.subscriptions;
+  began_at timestamptz;
+begin
+  for told in
+    select v.version, e.payload ->> 'id' as event_id, e.event_created, f.known
+    from jsonb_to_recordset(versions) as v (event text, version jsonb)
+    join public.billing_events e on e.external_id = v.event
+    cross join lateral (
+      select s as known from public.subscriptions s
+      where s.external_id = ops.stripe_key(e.account, e.object_id) and not s.reconstructed order by s.date limit 1
+    ) f
+    where (f.known).date = e.date
+  loop
+    past := jsonb_populate_record(told.known, told.version);
+    past.stripe_event_id := told.event_id;
+    past.stripe_event_created := told.event_created;
+    began_at := greatest(past.current_period_start, past.started_at, past.created_at);
+    continue when past.status in ('canceled', 'incomplete_expired') or ops.business_day(began_at) >= past.date
+      or (select v.mrr is null from ops.value_subscription(past) v);
+    written := written + ops.take_past(past, began_at, ops.first_status(past.status), past.pause_behavior, 'events', known_since, in_run);
+  end loop;
+  return written;
+end
+$function$;
+revoke all on function ops.put_before(of_account text, of_livemode boolean, versions jsonb, in_run uuid) from public;
+grant execute on function ops.put_before(of_account text, of_livemode boolean, versions jsonb, in_run uuid) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.put_past(known public.subscriptions, began_at timestamp with time zone, new_status text, new_pause text, new_source text, in_run uuid)
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2293,20 +2428,21 @@ begin
   past.status := case when tried then 'trialing' else new_status end;
   past.trial_start := case when tried then known.trial_start end;
   past.trial_end := case when tried then known.trial_end end;
-  past.current_period_start := began_at;
-  past.current_period_end := case when began_at = known.current_period_start then known.current_period_end else known.current_period_start end;
+  if began_at < known.current_period_start or known.current_period_start is null then
+    past.current_period_start := began_at;
+    past.current_period_end := known.current_period_start;
+  end if;
   past.cancel_at := null;
   past.cancel_at_period_end := false;
-  past.pause_behavior := null;
+  past.pause_behavior := new_pause;
   if new_status = 'active' then
     past.canceled_at := null;
     past.ended_at := null;
     past.cancellation_reason := null;
   end if;
-  past.mrr := ops.value_at(past.status, past.trial_end, past.items, past.discounts, past.account, past.livemode, began_at);
-  past.stripe_event_id := null;
   past.stripe_event_created := began_at;
-  past.source := 'api';
+  select v.mrr into past.mrr from ops.value_subscription(past) v;
+  past.source := new_source;
   past.rank := null;
   past.reconstructed := true;
   past.synced_at := clock_timestamp();
@@ -2315,8 +2451,8 @@ begin
   return case when found then 1 else 0 end;
 end
 $function$;
-revoke all on function ops.put_past(known public.subscriptions, began_at timestamp with time zone, new_status text, in_run uuid) from public;
-grant execute on function ops.put_past(known public.subscriptions, began_at timestamp with time zone, new_status text, in_run uuid) to service_role;
+revoke all on function ops.put_past(known public.subscriptions, began_at timestamp with time zone, new_status text, new_pause text, new_source text, in_run uuid) from public;
+grant execute on function ops.put_past(known public.subscriptions, began_at timestamp with time zone, new_status text, new_pause text, new_source text, in_run uuid) to service_role;
 
 CREATE OR REPLACE FUNCTION ops.put_payment(p public.payments)
  RETURNS void
@@ -2663,6 +2799,36 @@ end
 $function$;
 revoke all on function ops.take_off(amounts numeric[], products text[], coupon jsonb, currency text, only_item integer) from public;
 grant execute on function ops.take_off(amounts numeric[], products text[], coupon jsonb, currency text, only_item integer) to service_role;
+
+CREATE OR REPLACE FUNCTION ops.take_past(known public.subscriptions, began_at timestamp with time zone, new_status text, new_pause text, new_source text, known_since date, in_run uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  has_stopped boolean := new_status = 'unpaid' or coalesce(new_pause, 'keep_as_draft') <> 'keep_as_draft';
+  written integer;
+begin
+  if ops.has_past(known.external_id, began_at, known.stripe_event_id) then return 0; end if;
+  delete from public.subscriptions s
+  where s.external_id = known.external_id and s.reconstructed and s.source <> 'invoices'
+    and s.stripe_event_id is distinct from known.stripe_event_id
+    and not exists (select from public.subscriptions i
+      where i.external_id = s.external_id and i.reconstructed and i.source = 'invoices' and i.date > s.date);
+  get diagnostics written = row_count;
+  if not has_stopped or ops.business_day(began_at) >= known_since then
+    return written + ops.put_past(known, began_at, new_status, new_pause, new_source, in_run);
+  end if;
+  written := written + ops.put_past(known, began_at, 'active', null, new_source, in_run);
+  if known_since < known.date then
+    written := written + ops.put_past(known, known_since::timestamp at time zone coalesce((select t.reporting_timezone from ops.settings t), 'UTC'),
+      new_status, new_pause, new_source, in_run);
+  end if;
+  return written;
+end
+$function$;
+revoke all on function ops.take_past(known public.subscriptions, began_at timestamp with time zone, new_status text, new_pause text, new_source text, known_since date, in_run uuid) from public;
+grant execute on function ops.take_past(known public.subscriptions, began_at timestamp with time zone, new_status text, new_pause text, new_source text, known_since date, in_run uuid) to service_role;
 
 CREATE OR REPLACE FUNCTION ops.tiered_amount(tiers jsonb, mode text, quantity numeric)
  RETURNS numeric

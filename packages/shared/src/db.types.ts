@@ -463,6 +463,7 @@ export interface OpsCoverage {
   read_at: string;
   final_at: string;
   run_id: string | null;
+  settings: Json | null;
 }
 
 export interface OpsCustomerMrr {

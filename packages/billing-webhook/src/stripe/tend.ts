@@ -2,14 +2,12 @@
  * What billing looks after once it was read: events of the webhook that failed, rows of the past that events overtook,
  * objects in doubt, and once a day the comparison of everything with Stripe.
  */
-import { type RawBuilder, sql } from 'kysely';
-
-import { retryConflicts } from '@floyo/shared/apply-loader';
 import type { Desk, Io, Tended } from '@floyo/shared/connector';
 import { PipelineError } from '@floyo/shared/errors';
 import { recall, remember } from '@floyo/shared/state';
 
 import { sweepFailed } from '../sweep.ts';
+import { rebuildPast } from './rebuild-past.ts';
 import { reconcileBilling } from './reconcile.ts';
 import { type Reread, rereadDirty } from './reread.ts';
 import type { StripeSession } from './session.ts';
@@ -17,8 +15,6 @@ import { createStore } from './store.ts';
 
 /** Objects re-read in one run: 50 seconds at the pace of the key. The rest waits for the next one. */
 const REREADS = 1_000;
-/** Subscriptions whose past is made in one transaction. */
-const REBUILT_AT_ONCE = 500;
 const RECONCILED = { agent: 'billing', scope: 'default/events', key: 'reconciled' } as const;
 
 export async function tendBilling(session: StripeSession, desk: Desk, io: Io): Promise<Tended> {
@@ -50,36 +46,6 @@ export async function tendBilling(session: StripeSession, desk: Desk, io: Io): P
     metadata: { ...metadata, ...reconciled.metadata },
     warnings: [...warnings, ...reconciled.warnings],
   };
-}
-
-/** Rows of the past that events tell better go. After whole lists, and once a day, what no invoice tells is looked for. */
-async function rebuildPast(
-  { id: account, client }: StripeSession,
-  { write, runId, count }: Desk,
-  everything: boolean,
-): Promise<number> {
-  const { livemode } = client;
-  // The webhook may be at work on the same rows.
-  const call = async <T>(statement: RawBuilder<T>): Promise<T | undefined> =>
-    (await retryConflicts(() => write((trx) => statement.execute(trx)))).rows[0];
-  const dropped = await call(sql<{ rows: number }>`select ops.drop_overtaken_subscriptions() as rows`);
-  let rebuilt = 0;
-  for (let left = true; left;) {
-    const part = await call(sql<{ subscriptions: number; changed: number }>`
-      select * from ops.rebuild_subscriptions(${account}, ${livemode}, ${REBUILT_AT_ONCE}, ${runId}::uuid)`);
-    rebuilt += part?.changed ?? 0;
-    left = (part?.subscriptions ?? 0) > 0;
-  }
-  const added = everything
-    ? await call(
-        sql<{
-          rows: number;
-        }>`select ops.extend_subscriptions(${account}, ${livemode}, ${runId}::uuid) as rows`,
-      )
-    : undefined;
-  const counts = { deleted: dropped?.rows ?? 0, updated: rebuilt, inserted: added?.rows ?? 0 };
-  count(counts);
-  return counts.deleted + counts.updated + counts.inserted;
 }
 
 function unreadable({ failures }: Reread): PipelineError[] {
