@@ -126,6 +126,12 @@ export interface Io {
   readonly secrets?: SecretStore;
 }
 
+/**
+ * Names of environment variables and their values in force, which decide what a stream's rows mean. People read them in
+ * warnings: never a secret.
+ */
+export type Settings = Readonly<Record<string, string>>;
+
 /** What a vendor has of a day, e.g. by event the number of records and the latest arrival. Compared as JSON. */
 export type DayFigures = Readonly<Record<string, readonly (string | number)[] | string | number>>;
 
@@ -149,6 +155,13 @@ export interface Stream<Session extends Account, Raw> {
   readonly restatementDays: number;
   /** The longest window that one `readDays` may be asked for. Each window is one transaction. */
   readonly maxWindowDays: number;
+  /**
+   * The settings that its rows are made with. Whole days remember them (`ops.coverage.settings`); as long as some were
+   * read with others than those in force, every run says which and what to do.
+   */
+  readonly settings?: (session: Session) => Settings;
+  /** The first day that the vendor still tells on `today`, where it forgets days: nobody is asked to read older ones again. */
+  readonly earliestDay?: (today: Day) => Day;
   /** The shape a record must have; what fails is quarantined, not loaded. */
   readonly schema: z.ZodType<Raw>;
   /** The row's external_id and, when its grain has one, day, read off a record that may be malformed; undefined when it can't be told. */

@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 
-import { listOpenDays, writeCoverage } from './coverage.ts';
+import type { Settings } from './connector.ts';
+import { findOtherDays, listCoverage, listOpenDays, writeCoverage } from './coverage.ts';
 import type { Session } from './db.ts';
 import { useDatabase } from './testing/use-database.ts';
 
@@ -15,7 +16,7 @@ const cover = (
   stream: string,
   readAt: string,
   runId: string,
-  options: { to?: string; timezone?: string } = {},
+  options: { to?: string; timezone?: string; settings?: Settings } = {},
 ) =>
   session.db.transaction().execute((trx) =>
     writeCoverage(
@@ -27,6 +28,7 @@ const cover = (
         timezone: options.timezone ?? 'Europe/Berlin',
         restatementDays: 1,
         runId,
+        settings: options.settings,
       },
     ),
   );
@@ -92,5 +94,33 @@ describe('open days', () => {
     expect((await open('f', '2026-11-01', '2026-11-03')).missing).toEqual(['2026-11-01', '2026-11-02']);
     await cover('g', '2026-10-24T00:00:00Z', FIRST);
     expect(await open('g', '2026-10-24', '2026-10-25')).toEqual({ missing: [], notFinal: ['2026-10-24'] });
+  });
+});
+
+describe('settings', () => {
+  const key = (stream: string) => ({ source: 'meta', accountId: '1', stream });
+  const A = { COUNTS: 'a' };
+  const B = { COUNTS: 'b' };
+
+  test('stay with a day that is covered without being read, and change with its next reading', async () => {
+    await cover('h', '2026-11-02T00:00:00Z', FIRST, { settings: A });
+    await cover('h', '2026-11-03T00:00:00Z', SECOND);
+    expect(await findOtherDays(session.db, key('h'), B, undefined)).toEqual({
+      ...{ days: 2, from: '2026-10-24', to: '2026-10-25', forgotten: 0, settings: A, kinds: 1 },
+    });
+    await cover('h', '2026-11-04T00:00:00Z', SECOND, { settings: B });
+    expect(await findOtherDays(session.db, key('h'), B, undefined)).toBeUndefined();
+    await cover('h', '2026-11-03T00:00:00Z', SECOND, { settings: A });
+    expect(await findOtherDays(session.db, key('h'), B, undefined)).toBeUndefined();
+  });
+
+  test('other ones make a reading no longer count as a run of the same backfill', async () => {
+    await cover('i', '2026-11-02T00:00:00Z', FIRST, { to: '2026-10-25', settings: A });
+    const window = { from: '2026-10-24', to: '2026-10-25' };
+    const runOf = async (settings?: Settings) =>
+      (await listCoverage(session.db, key('i'), window, settings)).map(({ runId }) => runId);
+    expect([await runOf(A), await runOf(), await runOf(B)]).toEqual([[FIRST], [FIRST], [null]]);
+    await cover('j', '2026-11-02T00:00:00Z', FIRST, { to: '2026-10-25' });
+    expect(await listCoverage(session.db, key('j'), window, A)).toEqual([{ day: window.from, runId: FIRST }]);
   });
 });

@@ -5,7 +5,7 @@
 import { Temporal } from 'temporal-polyfill';
 
 import { type Backfill, backfillName, listBackfillRuns } from './backfills.ts';
-import type { AnyConnector, AnyStream, Reporting } from './connector.ts';
+import type { AnyConnector, AnyStream, Reporting, Settings } from './connector.ts';
 import { listCoverage, listOpenDays } from './coverage.ts';
 import type { Session } from './db.ts';
 import { planBackfill, planDays, toWindows } from './plan.ts';
@@ -28,6 +28,8 @@ export interface PlanInput {
   readonly account: { readonly id: string; readonly timezone: string };
   readonly reporting: Reporting;
   readonly now: Temporal.Instant;
+  /** Those that the stream's rows are made with, once its account is opened. */
+  readonly settings?: Settings | undefined;
 }
 
 export interface ScheduledPlan {
@@ -43,7 +45,7 @@ export interface ScheduledPlan {
 }
 
 export interface BackfillPlan {
-  /** The earlier runs of this backfill, known until it is done; the days they read are not read again. */
+  /** The earlier runs of this backfill, known until it is done; the days they read, with the settings in force, are not read again. */
   readonly runs: readonly string[];
   readonly days: readonly DayWindow[];
 }
@@ -143,7 +145,7 @@ export async function planBackfillOf(
       window: open,
       runs,
       maxWindowDays: input.stream.maxWindowDays,
-      coverage: await listCoverage(db, coverageKey(input), open),
+      coverage: await listCoverage(db, coverageKey(input), open, input.settings),
     }),
   };
 }

@@ -52,6 +52,12 @@ const errors = () =>
   session.db.selectFrom('ops.errors').select(['error_type', 'severity', 'message', 'context']).execute();
 
 const ad = (day: string, spend: string, id = '1'): AdDay => ({ ad: id, day, spend });
+/** A vendor that fails for the window that begins on that day. */
+const failOn =
+  (day: string): NonNullable<ReturnType<typeof createWorld>['onPage']> =>
+  ({ window }) => {
+    if (window.from === day) throw new PipelineError({ type: 'upstream', message: 'down' });
+  };
 const adDays = listDays({ from: '2026-11-18', to: '2026-11-22' }).map((day) => ad(day, '100'));
 
 describe('comparing with the vendor', () => {
@@ -155,6 +161,125 @@ describe('changed fields', () => {
     );
     expect(results).toMatchObject([{ status: 'failed', error: { error_type: 'rejects' } }]);
     expect(warnings).toContainEqual(containing('fields that are missing: spend (2 records)'));
+  });
+});
+
+describe('days read with other settings than those in force', () => {
+  const EARLIER = { from: '2026-11-18', to: '2026-11-22' };
+  const source = (counts: string, hooks: Partial<AnyStream> = {}) =>
+    with_(createAdsSource(createWorld({ a: adDays })), {
+      settings: () => ({ ADS_COUNT: counts }),
+      ...hooks,
+    });
+  /** Reads the four days until they are final, counting purchases. */
+  const readEarlier = async () => {
+    await run(source('purchase'));
+    await run(source('purchase'), { now: '2026-11-25T09:00:00Z' });
+  };
+  const later = { now: '2026-11-26T09:00:00Z' };
+  const backfill = (from: string, to: string) =>
+    ({ ...later, work: { kind: 'backfill', window: { from, to } } }) as const;
+
+  test('are told in one warning, with the command that reads them again, in every run until it was given', async () => {
+    await readEarlier();
+    const { results, warnings } = await run(source('lead'), later);
+    expect(results).toMatchObject([{ status: 'succeeded' }]);
+    expect(warnings).toEqual([
+      containing(
+        '4 days of insights (2026-11-18 to 2026-11-21) were read with ADS_COUNT=purchase; in force is ADS_COUNT=lead, so that figures differ between them and other days although nothing happened. Read them again with `floyo backfill --source meta --account a --from 2026-11-18 --to 2026-11-21`, or set ADS_COUNT=purchase back',
+      ),
+    ]);
+    expect(
+      await session.db
+        .selectFrom('ops.errors')
+        .select(['error_type', 'severity', 'account_id', 'message'])
+        .execute(),
+    ).toEqual([
+      {
+        error_type: 'config',
+        severity: 'P2',
+        account_id: 'a',
+        message: containing('`floyo backfill --source meta --account a --from 2026-11-18 --to 2026-11-21`'),
+      },
+    ]);
+    expect((await run(source('lead'), later)).warnings).toHaveLength(1);
+    expect((await run(source('lead'), backfill('2026-11-18', '2026-11-21'))).warnings).toEqual([
+      containing('One day of insights (2026-11-21) was read with ADS_COUNT=purchase'),
+    ]);
+    expect((await run(source('lead'), backfill('2026-11-21', '2026-11-22'))).warnings).toEqual([]);
+    expect((await run(source('lead'), later)).warnings).toEqual([]);
+  });
+
+  test('are those that a run elsewhere was the last to read; the others were read again by the next one', async () => {
+    await readEarlier();
+    expect((await run(source('lead'), { now: '2026-11-25T10:00:00Z' })).warnings).toHaveLength(1);
+    expect((await run(source('purchase'), { now: '2026-11-25T11:00:00Z' })).warnings).toEqual([]);
+    await run(source('lead'), later);
+    expect((await run(source('purchase'), later)).warnings).toEqual([
+      containing(
+        'One day of insights (2026-11-22) was read with ADS_COUNT=lead; in force is ADS_COUNT=purchase',
+      ),
+    ]);
+  });
+
+  test('do not count when they remember none, and one more setting tells nothing of days before it', async () => {
+    await readEarlier();
+    const both = { settings: () => ({ ADS_COUNT: 'purchase', ADS_VALUE: 'total' }) };
+    expect((await run(source('', both), later)).warnings).toEqual([]);
+    await sql`update ops.coverage set settings = null where day < '2026-11-20'`.execute(session.db);
+    expect((await run(source('lead'), later)).warnings).toEqual([containing('(2026-11-20 to 2026-11-22)')]);
+  });
+
+  test('name the latest of several settings and how many there are', async () => {
+    await readEarlier();
+    await run(source('cart'), { ...backfill('2026-11-19', '2026-11-20'), now: '2026-11-25T10:00:00Z' });
+    const { warnings } = await run(source('lead'), later);
+    expect(warnings).toEqual([
+      containing(
+        '(2026-11-18 to 2026-11-21) were read with 2 other settings, the latest ADS_COUNT=cart; in force is ADS_COUNT=lead',
+      ),
+    ]);
+  });
+
+  test('are not asked for where the vendor no longer tells them', async () => {
+    await readEarlier();
+    const first = await run(source('lead', { earliestDay: () => '2026-11-20' }), later);
+    expect(first.warnings).toEqual([containing('--from 2026-11-20 --to 2026-11-21`')]);
+    expect(await session.db.selectFrom('ops.errors').select('advice').execute()).toEqual([
+      { advice: containing("Before 2026-11-20 are 2 that can't be read again: meta no longer tells them") },
+    ]);
+    const { warnings } = await run(source('lead', { earliestDay: () => '2026-11-22' }), later);
+    expect(warnings).toEqual([]);
+  });
+
+  test('stay when only their changes were read', async () => {
+    const order = {
+      id: '1',
+      processed_at: '2026-11-20T01:00:00Z',
+      updated_at: '2026-11-20T02:00:00Z',
+      lines: [],
+    };
+    const shop = (counts: string) =>
+      with_(createOrdersSource(createWorld({ a: [order] })), { settings: () => ({ SHOP_COUNT: counts }) });
+    await run(shop('gross'));
+    const { warnings } = await run(shop('net'), { now: '2026-11-21T10:00:00Z' });
+    expect(warnings).toEqual([containing('4 days of orders (2026-11-18 to 2026-11-21) were read')]);
+  });
+
+  test('are read again by the command that had read some of them before the change', async () => {
+    const world = createWorld<AdDay>({ a: adDays }, { onPage: failOn('2026-11-18') });
+    const work = { kind: 'backfill', window: EARLIER } as const;
+    const counting = (counts: string) =>
+      with_(createAdsSource(world), { settings: () => ({ ADS_COUNT: counts }) });
+    expect((await run(counting('purchase'), { work })).results).toMatchObject([{ status: 'failed' }]);
+    delete world.onPage;
+    world.asked.length = 0;
+    const { results, warnings } = await run(counting('lead'), { work });
+    expect([results[0]?.status, warnings, world.asked.map(({ from }) => from)]).toEqual([
+      'succeeded',
+      [],
+      ['2026-11-20', '2026-11-18'],
+    ]);
   });
 });
 

@@ -7,6 +7,7 @@ import { Temporal } from 'temporal-polyfill';
 import { type Backfill, backfillName, rememberBackfill } from './backfills.ts';
 import { keepFigures, readChangedDays } from './changed-days.ts';
 import type { Account, AnyConnector, AnyStream, Io } from './connector.ts';
+import { findOtherDays } from './coverage.ts';
 import { readFigures } from './day-figures.ts';
 import { LockLostError } from './errors.ts';
 import { readWindows } from './read-windows.ts';
@@ -14,9 +15,9 @@ import type { RunContext, Work } from './runner.ts';
 import { createShapeTally, shapeError, shapeNames, type ShapeTally } from './shape.ts';
 import { recall, remember, type StateKey } from './state.ts';
 import { type Job, loaderOf, type StreamReading, widen } from './stream-job.ts';
-import { calendarOf, cursorKey, planBackfillOf, planScheduled } from './stream-plan.ts';
+import { calendarOf, coverageKey, cursorKey, planBackfillOf, planScheduled } from './stream-plan.ts';
 import { compareTotals, noteDrift } from './stream-totals.ts';
-import { forgottenWarnings, rejectsWarning } from './stream-warnings.ts';
+import { forgottenWarnings, rejectsWarning, settingsWarning } from './stream-warnings.ts';
 import { findDifferences } from './sweep.ts';
 import { tend } from './tend.ts';
 import { addDays, dayOf } from './window.ts';
@@ -36,7 +37,8 @@ export async function readStream(
 ): Promise<void> {
   const { run, connector, stream, account, io, work } = options;
   const shape = createShapeTally(stream);
-  const input = { connector, stream, account, reporting: run.reporting, now: run.now() };
+  const settings = stream.settings?.(account);
+  const input = { connector, stream, account, reporting: run.reporting, now: run.now(), settings };
   const withReader: Job['withReader'] = (read) =>
     run.pool.use(async (reader) => {
       const loader = await loaderOf(reader.session, stream);
@@ -70,6 +72,7 @@ export async function readStream(
     if (reading.counts.rejected > 0)
       reading.warnings.push(rejectsWarning(stream.name, reading.counts.rejected, reading.counts.read));
     if (shape && reading.counts.read > 0) await noteShape(job, shape, work.kind);
+    await noteSettings(job);
   };
   try {
     await read();
@@ -174,4 +177,13 @@ async function noteShape(job: Job, tally: ShapeTally, kind: Work['kind']): Promi
   if (JSON.stringify(known?.value ?? []) === JSON.stringify(names)) return;
   await run.write((trx) => remember(trx, key, names, known?.version ?? 0));
   warnings.push(shapeError(input.connector.source, input.stream.name, report));
+}
+
+/** Tells of days that still mean something else than those read now, in every run until they are read again. */
+async function noteSettings({ run, input, warnings }: Job): Promise<void> {
+  const { settings, stream } = input;
+  if (settings === undefined) return;
+  const earliest = stream.earliestDay?.(dayOf(run.now(), calendarOf(input)));
+  const other = await findOtherDays(run.session.db, coverageKey(input), settings, earliest);
+  if (other !== undefined) warnings.push(settingsWarning(coverageKey(input), settings, other));
 }

@@ -1,6 +1,8 @@
 /** What people are told about a stream although nothing failed: P2 errors of the ledger, warnings of the run. */
 import { Temporal } from 'temporal-polyfill';
 
+import type { Settings } from './connector.ts';
+import type { OtherDays, StreamKey } from './coverage.ts';
 import { PipelineError } from './errors.ts';
 import type { Drift } from './reconcile.ts';
 import type { PlanInput, ScheduledPlan } from './stream-plan.ts';
@@ -74,5 +76,26 @@ export function rejectsWarning(stream: string, rejected: number, read: number): 
     message: `${rejected} of ${read} records of ${stream} were set aside`,
     advice:
       '`floyo rejects list` shows them with their reasons; after a fix `floyo rejects replay` loads them.',
+  });
+}
+
+/** Days that were read with other settings than those in force. Runs show the message alone: it says what to do, too. */
+export function settingsWarning(key: StreamKey, inForce: Settings, other: OtherDays): PipelineError {
+  const { days, from, to, forgotten, settings, kinds } = other;
+  const names = Object.keys(settings).filter((name) => settings[name] !== inForce[name]);
+  const list = (values: Settings) => names.map((name) => `${name}=${values[name] ?? ''}`).join(' ');
+  const which =
+    days === 1
+      ? `One day of ${key.stream} (${from}) was`
+      : `${days} days of ${key.stream} (${from} to ${to}) were`;
+  const them = days === 1 ? 'it' : 'them';
+  const old = kinds === 1 ? list(settings) : `${kinds} other settings, the latest ${list(settings)}`;
+  const command = `floyo backfill --source ${key.source} --account ${key.accountId} --from ${from} --to ${to}`;
+  return new PipelineError({
+    type: 'config',
+    severity: 'P2',
+    message: `${which} read with ${old}; in force is ${list(inForce)}, so that figures differ between ${them} and other days although nothing happened. Read ${them} again with \`${command}\`, or set ${list(settings)} back`,
+    advice: `Set it back where this ran when the change was not meant; else give the command, which counts ${them} as the others.${forgotten === 0 ? '' : ` Before ${from} are ${forgotten} that can't be read again: ${key.source} no longer tells them.`}`,
+    context: { days, from, to, forgotten, read_with: settings, other_settings: kinds, in_force: inForce },
   });
 }

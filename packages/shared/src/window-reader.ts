@@ -188,6 +188,8 @@ export function createWindowReader(options: {
           readAt: work.readAt,
           restatementDays: stream.restatementDays,
           runId,
+          // Changes do not read what else there is of a day.
+          settings: work.replace && stream.settings?.(account),
         });
       await work.alongside?.(trx);
       return applied;

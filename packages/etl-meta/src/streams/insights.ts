@@ -11,7 +11,7 @@ import { countText, dayText, decimalText, idText } from '@floyo/shared/schemas';
 import { dayOf, type DayWindow, isDay } from '@floyo/shared/window';
 
 import type { MetaSession } from '../account.ts';
-import { refuseTooOld } from '../history.ts';
+import { earliestDay, refuseTooOld } from '../history.ts';
 import { CONSTANT_FIELDS, fieldsOf, KNOWN_FIELDS } from './shape.ts';
 import { MEASURES, readTotals } from './totals.ts';
 
@@ -66,6 +66,8 @@ export const insights = defineStream<MetaSession, Insight>({
   restatementDays: 28,
   // The first run's 28 days and today are one request; what is too much for Meta is halved by the runner.
   maxWindowDays: 30,
+  settings: ({ conversionAction }) => ({ META_CONVERSION_ACTION: conversionAction }),
+  earliestDay,
   schema: insightSchema,
   identify(record) {
     const known = identitySchema.safeParse(record);

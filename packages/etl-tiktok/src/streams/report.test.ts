@@ -107,6 +107,10 @@ describe('a record becomes a row', () => {
       { ...session, ...options },
       { from: '2026-11-20', to: '2026-11-21' },
     );
+    expect(report.settings?.({ ...session, ...options })).toEqual({
+      TIKTOK_CONVERSION_METRIC: 'on_web_order',
+      TIKTOK_VALUE_METRIC: 'total_on_web_order_value',
+    });
     expect(asked).toEqual([...new Set(asked)]);
     expect(asked).toEqual(expect.arrayContaining(['on_web_order', 'total_on_web_order_value', 'spend']));
   });

@@ -97,6 +97,10 @@ export const report = defineStream<TikTokSession, ReportRecord>({
   // Conversions are credited to the day of the click for up to 28 days.
   restatementDays: 28,
   maxWindowDays: MAX_DAYS,
+  settings: ({ conversionMetric, valueMetric }) => ({
+    TIKTOK_CONVERSION_METRIC: conversionMetric,
+    TIKTOK_VALUE_METRIC: valueMetric,
+  }),
   schema: reportSchema,
   identify: identifyRecord,
   readDays: (session, window, io) =>
