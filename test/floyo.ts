@@ -42,7 +42,12 @@ export interface TestWorld {
 }
 
 /** A company small enough that a first run takes seconds. */
-export const SMALL_WORLD = { ratesSince: '2026-05-01', ordersPerDay: 4, stripe: { customers: 15 } } as const;
+export const SMALL_WORLD = {
+  ratesSince: '2026-08-01',
+  ordersPerDay: 2,
+  stripe: { customers: 8 },
+  posthog: { signups: 2, pageviews: 1 },
+} as const;
 
 const SOURCES = ['META', 'TIKTOK', 'SHOPIFY', 'STRIPE', 'POSTHOG'] as const;
 

@@ -167,7 +167,7 @@ describe('a run', () => {
 
   it('I2: killed at any instant and run again, the same tables', { timeout: 60_000 }, async () => {
     sandbox.faults.add({ vendor: 'meta', kind: 'latency', times: -1, value: { ms: 10 } });
-    for (const delayMs of [700, 1_400, 2_600]) {
+    for (const delayMs of [600, 1_200, 2_000]) {
       const victim = startFloyo(['run'], env);
       const timer = setTimeout(() => victim.process.kill('SIGKILL'), delayMs);
       await victim.done;
