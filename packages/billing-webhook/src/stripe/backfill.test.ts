@@ -1,8 +1,8 @@
 /** Backfills: every list, beside a webhook that goes on, broken off and resumed, and the past made from invoices. */
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { type Harness, startHarness } from './testing/harness.ts';
+import { type Harness, useHarness } from './testing/harness.ts';
 import {
   customer,
   invoice,
@@ -18,10 +18,7 @@ const ten = price('price_10', 1000);
 const twenty = price('price_20', 2000);
 
 let harness: Harness;
-beforeAll(async () => {
-  harness = await startHarness();
-});
-afterAll(async () => harness[Symbol.asyncDispose]());
+useHarness((opened) => (harness = opened));
 
 const charge = (id: string, at: string, more: Record<string, unknown> = {}): MiniObject => ({
   id,

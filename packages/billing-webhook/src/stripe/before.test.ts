@@ -1,7 +1,7 @@
 /** What an event in hand says of the time before it: a first run takes the state before a change, not the one after. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
-import { type Harness, startHarness } from './testing/harness.ts';
+import { type Harness, useHarness } from './testing/harness.ts';
 import { invoice, type MiniObject, price, product, seconds, subscription } from './testing/mini-stripe.ts';
 
 const NOW = '2026-11-21T09:00:00Z';
@@ -33,10 +33,7 @@ const DISCOUNT = {
 };
 
 let harness: Harness;
-beforeAll(async () => {
-  harness = await startHarness();
-});
-afterAll(() => harness[Symbol.asyncDispose]());
+useHarness((opened) => (harness = opened));
 
 async function begin() {
   const mini = await harness.reset(NOW);

@@ -1,14 +1,11 @@
 /** What events leave out of prices and coupons is read from the API once, and what was unknown for it becomes known. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 
-import { type Harness, startHarness } from './testing/harness.ts';
+import { type Harness, useHarness } from './testing/harness.ts';
 import { customer, price, product, seconds, subscription } from './testing/mini-stripe.ts';
 
 let harness: Harness;
-beforeAll(async () => {
-  harness = await startHarness();
-});
-afterAll(() => harness[Symbol.asyncDispose]());
+useHarness((opened) => (harness = opened));
 
 const ten = price('price_10', 1000);
 

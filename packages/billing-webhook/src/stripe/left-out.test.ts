@@ -2,11 +2,11 @@
 import { readFile } from 'node:fs/promises';
 
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { containing } from '@floyo/shared/testing/matchers';
 
-import { type Harness, startHarness } from './testing/harness.ts';
+import { type Harness, useHarness } from './testing/harness.ts';
 import {
   customer,
   invoice,
@@ -26,10 +26,7 @@ const MIGRATION = new URL(
 );
 
 let harness: Harness;
-beforeAll(async () => {
-  harness = await startHarness();
-});
-afterAll(async () => harness[Symbol.asyncDispose]());
+useHarness((opened) => (harness = opened));
 
 /** 10.00 USD, or 5.95 EUR with tax, a month; its own currency is among the options too. */
 const ten = price('price_10', 1000, {

@@ -1,11 +1,11 @@
 /** Subscriptions of more than a year made from invoices alone, against the lives that the invoices were written from. */
 import { Decimal } from 'decimal.js';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 
 import { addDays } from '@floyo/shared/window';
 
-import { type Harness, startHarness } from './testing/harness.ts';
+import { type Harness, useHarness } from './testing/harness.ts';
 import { invoice, type MiniObject, price, product, seconds, subscription } from './testing/mini-stripe.ts';
 
 const TODAY = '2026-11-21';
@@ -29,10 +29,7 @@ const COUPON = {
 };
 
 let harness: Harness;
-beforeAll(async () => {
-  harness = await startHarness();
-});
-afterAll(async () => harness[Symbol.asyncDispose]());
+useHarness((opened) => (harness = opened));
 
 /** A small generator of numbers in [0, 1), the same ones for the same seed. */
 function createRandom(seed: number): () => number {

@@ -1,11 +1,11 @@
 /** The nightly comparison and the doubts, when one object is odd, a list leaves something out, or the key is another's. */
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { containing } from '@floyo/shared/testing/matchers';
 
 import { rereadInDoubt } from './in-doubt.ts';
-import { type Harness, LIVE_KEY, startHarness } from './testing/harness.ts';
+import { type Harness, LIVE_KEY, useHarness } from './testing/harness.ts';
 import {
   customer,
   type MiniObject,
@@ -20,10 +20,7 @@ const ten = price('price_10', 1000);
 const twenty = price('price_20', 2000);
 
 let harness: Harness;
-beforeAll(async () => {
-  harness = await startHarness();
-});
-afterAll(async () => harness[Symbol.asyncDispose]());
+useHarness((opened) => (harness = opened));
 
 /** A Stripe as of 20 November that was read once, with a subscription for each of the ids. */
 async function begin(...ids: string[]): Promise<{ mini: MiniStripe; objects: MiniObject[] }> {

@@ -1,12 +1,12 @@
 /** Scheduled runs: what the webhook missed, what the first run knows, doubts, and the nightly comparison. */
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { containing } from '@floyo/shared/testing/matchers';
 
 import { mapEvent } from '../mapping/map-event.ts';
 import { rereadInDoubt } from './in-doubt.ts';
-import { type Harness, LIVE_KEY, startHarness } from './testing/harness.ts';
+import { type Harness, LIVE_KEY, useHarness } from './testing/harness.ts';
 import {
   customer,
   invoice,
@@ -22,10 +22,7 @@ const ten = price('price_10', 1000);
 const twenty = price('price_20', 2000);
 
 let harness: Harness;
-beforeAll(async () => {
-  harness = await startHarness();
-});
-afterAll(async () => harness[Symbol.asyncDispose]());
+useHarness((opened) => (harness = opened));
 
 /** A Stripe with two prices and one customer with a subscription since 1 November. */
 async function begin(now = NOW) {

@@ -32,7 +32,7 @@ function ltvToCac(grossMargin: string) {
   } as const satisfies Metric;
 }
 
-/** The gross margin that a stored version of ltv_to_cac was made for. */
+/** The gross margin that a stored version of ltv_to_cac was made for: its version is that of the margin alone. */
 export function grossMarginOf(version: number): string {
   return version === 1 ? DEFAULT_GROSS_MARGIN : String((version - 1) / VERSIONS_A_MARGIN);
 }

@@ -1,5 +1,6 @@
 /** For tests: a database of its own and the connector on a Stripe in memory. */
 import { sql } from 'kysely';
+import { afterAll, beforeAll } from 'vitest';
 
 import { stripeKey } from '@floyo/sandbox/stripe/access';
 import type { AnyConnector } from '@floyo/shared/connector';
@@ -48,6 +49,16 @@ export interface Harness extends AsyncDisposable {
 }
 
 const TABLES = ['subscriptions', 'invoices', 'payments', 'billing_objects', 'billing_events'] as const;
+
+/** For the top of a test file: a harness for all its tests, which `assign` is given. */
+export function useHarness(assign: (harness: Harness) => void): void {
+  let harness: Harness;
+  beforeAll(async () => {
+    harness = await startHarness();
+    assign(harness);
+  });
+  afterAll(() => harness[Symbol.asyncDispose]());
+}
 
 export async function startHarness(): Promise<Harness> {
   await using cleanup = new AsyncDisposableStack();
